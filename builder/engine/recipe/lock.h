@@ -1,0 +1,93 @@
+/* The lock of one recipe: exactly which inputs, one line each, sorted, without any host, made to be
+ * reviewed as a diff; and what came out. lock.yaml beside recipe.yaml:
+ *
+ *   # Made by 'ess-bundle lock'. Review the diff; do not edit.
+ *   format: 1
+ *   recipe: redis
+ *   epoch: 1763773844            # newest input, the clock of the build
+ *   suites:
+ *   - {archive: debian, suite: trixie, date: 1763773844, sha256: <of InRelease>}
+ *   packages:
+ *   - {arch: amd64, name: libc6, version: 2.41-12, size: 1, sha256: .., path: pool/main/g/..., archive: debian, suite: trixie, source: glibc}
+ *   codecs:
+ *   - {kind: zstd, level: 9, arch: amd64, version: .., library: usr/lib/x86_64-linux-gnu/libzstd.so.1.5.7, size: , sha256: , path: , archive: debian}
+ *   results:
+ *   - {arch: amd64, codec: zstd, manifest: sha256:.., config: sha256:.., size: ..}
+ *   layers:
+ *   - {arch: amd64, codec: zstd, n: 0, diff_id: .., digest: .., size: .., diff_size: ..}
+ *
+ * Only the packages that this stage adds to those of `from` are listed. */
+#pragma once
+
+#include "base/cleanup.h"
+
+struct eb_arena;
+struct eb_error;
+
+struct rcp_locked_suite {
+	const char *archive, *suite;
+	int64_t date_sec;       /* Date of the InRelease file */
+	const char *sha256;     /* of the InRelease file */
+};
+
+struct rcp_locked_package {
+	const char *arch; /* of the image: amd64 (an Architecture: all package is listed for each) */
+	const char *name, *version, *path, *archive, *suite, *source, *sha256;
+	const char *deb_arch; /* of the package: amd64, all */
+	uint64_t size;
+};
+
+struct rcp_locked_codec {
+	const char *kind, *arch, *version, *library, *path, *archive, *sha256;
+	int level;
+	uint64_t size;
+};
+
+struct rcp_locked_result {
+	const char *arch, *codec; /* "amd64", "zstd" */
+	const char *manifest, *config; /* digests */
+	uint64_t size;                 /* of the manifest, bytes */
+};
+
+struct rcp_locked_layer {
+	const char *arch, *codec, *diff_id, *digest;
+	unsigned int n; /* position among the layers that this stage adds */
+	uint64_t size, diff_size;
+};
+
+struct rcp_lock {
+	struct eb_arena *arena;
+	const char *file, *recipe;
+	int64_t epoch_sec;
+	const char *inputs_sha256; /* hash of the recipe parts that this lock answers; for "lock is stale" */
+	struct rcp_locked_suite *suites;
+	struct rcp_locked_package *packages;
+	struct rcp_locked_codec *codecs;
+	struct rcp_locked_result *results;
+	struct rcp_locked_layer *layers;
+	size_t n_suites, n_packages, n_codecs, n_results, n_layers;
+};
+
+/* EB_E_NOT_FOUND (with the hint to run lock) when dir has no lock.yaml. */
+int rcp_lock_load(const char *dir, struct rcp_lock **ret, struct eb_error **err) EB_MUST_CHECK;
+int rcp_lock_parse(const char *file, const char *text, size_t n, struct rcp_lock **ret,
+		   struct eb_error **err) EB_MUST_CHECK;
+struct rcp_lock *rcp_lock_new(const char *recipe) EB_MALLOC;
+struct rcp_lock *rcp_lock_free(struct rcp_lock *l);
+EB_DEFINE_CLEANUP(struct rcp_lock *, rcp_lock_free)
+/* Appending copies; strings of the argument are duplicated into the arena. */
+void rcp_lock_add_suite(struct rcp_lock *l, const struct rcp_locked_suite *s);
+void rcp_lock_add_package(struct rcp_lock *l, const struct rcp_locked_package *p);
+void rcp_lock_add_codec(struct rcp_lock *l, const struct rcp_locked_codec *c);
+void rcp_lock_add_result(struct rcp_lock *l, const struct rcp_locked_result *r);
+void rcp_lock_add_layer(struct rcp_lock *l, const struct rcp_locked_layer *y);
+void rcp_lock_clear_results(struct rcp_lock *l); /* results and layers */
+/* Canonical text: sorted, the same for the same content (heap). */
+char *rcp_lock_write(struct rcp_lock *l, size_t *ret_n);
+/* What a human reviews: "+ libfoo 1.2 (amd64)", "- ...", "~ libc6 2.41-11 -> 2.41-12 (amd64, security)"
+ * one per line; "" when nothing changes. old may be NULL. Heap. */
+char *rcp_lock_diff(const struct rcp_lock *old, const struct rcp_lock *now);
+/* The hash that inputs_sha256 holds, over the parts of the chain's recipes that decide which inputs
+ * are chosen (suites, packages, exclude, recommends, architectures, codecs). */
+struct rcp_chain;
+void rcp_lock_inputs_hash(const struct rcp_chain *chain, char out[static 65]);
