@@ -34,4 +34,4 @@ char *eb_buf_reserve(struct eb_buf *b, size_t n);
 int eb_buf_check(const struct eb_buf *b, const char *what, struct eb_error **err) EB_MUST_CHECK;
 
 const char *eb_buf_str(struct eb_buf *b); /* never NULL; valid until the next addition */
-char *eb_buf_take(struct eb_buf *b);      /* the string (heap, caller frees); b becomes empty */
+char *eb_buf_take(struct eb_buf *b);	  /* the string (heap, caller frees); b becomes empty */

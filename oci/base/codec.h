@@ -1,8 +1,8 @@
 /* Compression. The codec shapes the bytes of a layer, so it is an input: a library that a lock
  * names is loaded from its own file (a copy in memory), and the system's only as a fall-back that
  * the caller reports. A layer is a row of independent blocks (zstd frames or gzip members), each
- * compressed with fixed parameters and with its size known; the library's own threads are never used.
- * Parameters are format constants: same library + same level + same block = same bytes. */
+ * compressed with fixed parameters and with its size known; the library's own threads are never
+ * used. Parameters are format constants: same library + same level + same block = same bytes. */
 #pragma once
 
 #include "base/cleanup.h"
@@ -46,4 +46,5 @@ int eb_codec_block(struct eb_codec_ctx *x, const void *src, size_t n, void *dst,
  * the last). Output above max_bytes, or above `ratio` times the input (0 = no such limit), fails
  * with EB_E_LIMIT. Takes ownership of in. */
 int eb_codec_reader(enum eb_codec_kind kind, struct eb_reader *in, uint64_t max_bytes,
-		    unsigned int ratio, struct eb_reader **ret, struct eb_error **err) EB_MUST_CHECK;
+		    unsigned int ratio, struct eb_reader **ret,
+		    struct eb_error **err) EB_MUST_CHECK;

@@ -251,15 +251,17 @@ static int open_parent(const struct eb_dir *d, const char *path, const char *sla
 		fd = slash ? open_beneath(d->fd, parent, O_RDONLY | O_DIRECTORY, 0)
 			   : fcntl(d->fd, F_DUPFD_CLOEXEC, 3);
 	else
-		fd = open(!slash ? "." : slash == path ? "/" : parent,
+		fd = open(!slash	  ? "."
+			  : slash == path ? "/"
+					  : parent,
 			  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return eb_throw_errno(err, "open the directory of '%s'", path);
 	return fd;
 }
 
-int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode,
-		    struct eb_tmpfile *ret, struct eb_error **err)
+int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode, struct eb_tmpfile *ret,
+		    struct eb_error **err)
 {
 	static atomic_uint counter;
 	const char *slash = strrchr(path, '/');

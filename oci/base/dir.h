@@ -24,7 +24,8 @@ void eb_dir_release(struct eb_dir *d);
 EB_DEFINE_RELEASE(struct eb_dir, eb_dir_release)
 #define EB_AUTODIR(name) EB_CLEANUP(eb_dir_release_p) struct eb_dir name = { .fd = -1 }
 
-/* open(2) beneath d: flags as for open, O_CLOEXEC is added. Returns the fd. ENOENT keeps its code. */
+/* open(2) beneath d: flags as for open, O_CLOEXEC is added. Returns the fd. ENOENT keeps its code.
+ */
 int eb_dir_open_file(const struct eb_dir *d, const char *rel, int flags, uint32_t mode,
 		     struct eb_error **err) EB_MUST_CHECK;
 /* The whole of a regular file into b (cap = limit). */
@@ -41,23 +42,25 @@ int eb_file_write(const char *path, const void *p, size_t n, uint32_t mode,
 
 /* A file in the making, beside its final name. */
 struct eb_tmpfile {
-	int fd;          /* read-write */
-	bool nameless;   /* made by O_TMPFILE: the kernel drops it if we die */
-	int dirfd;       /* of the final directory */
-	char *name;      /* final base name */
+	int fd;		 /* read-write */
+	bool nameless;	 /* made by O_TMPFILE: the kernel drops it if we die */
+	int dirfd;	 /* of the final directory */
+	char *name;	 /* final base name */
 	char *temp_name; /* ".NAME.XXXXXX.tmp" */
-	char *path;      /* what the user called it, for messages */
+	char *path;	 /* what the user called it, for messages */
 };
 
 /* Start a file that will appear as `path` (absolute or relative to the working directory) or, with
  * `d`, beneath it. Its disk space counts against the final place's file system only. */
-int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode,
-		    struct eb_tmpfile *ret, struct eb_error **err) EB_MUST_CHECK;
-/* fsync, then give it its name. replace=false leaves an existing file alone and fails with EEXIST. */
+int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode, struct eb_tmpfile *ret,
+		    struct eb_error **err) EB_MUST_CHECK;
+/* fsync, then give it its name. replace=false leaves an existing file alone and fails with EEXIST.
+ */
 int eb_tmpfile_publish(struct eb_tmpfile *t, bool replace, struct eb_error **err) EB_MUST_CHECK;
 void eb_tmpfile_release(struct eb_tmpfile *t); /* removes it unless published */
 EB_DEFINE_RELEASE(struct eb_tmpfile, eb_tmpfile_release)
-#define EB_AUTOTMP(name) EB_CLEANUP(eb_tmpfile_release_p) struct eb_tmpfile name = { .fd = -1, .dirfd = -1 }
+#define EB_AUTOTMP(name)                                                                           \
+	EB_CLEANUP(eb_tmpfile_release_p) struct eb_tmpfile name = { .fd = -1, .dirfd = -1 }
 
 /* True for a relative path without empty, "." or ".." components, no NUL, at most 4095 bytes. */
 bool eb_path_is_clean(const char *rel);

@@ -31,8 +31,7 @@ void eb_hash_final_hex(struct eb_hash *h, char out[static EB_HASH_MAX_HEX + 1])
 	uint8_t raw[EVP_MAX_MD_SIZE];
 	unsigned int n = 0;
 
-	if (EVP_DigestFinal_ex(h->ctx, raw, &n) != 1 ||
-	    EVP_DigestInit_ex(h->ctx, h->md, NULL) != 1)
+	if (EVP_DigestFinal_ex(h->ctx, raw, &n) != 1 || EVP_DigestInit_ex(h->ctx, h->md, NULL) != 1)
 		abort();
 	eb_hex(raw, n, out);
 }

@@ -22,4 +22,4 @@ EB_DEFINE_CLEANUP(struct eb_hash *, eb_hash_free)
 void eb_sha256(const void *p, size_t n, uint8_t out[static EB_SHA256_BYTES]);
 void eb_sha256_hex(const void *p, size_t n, char out[static EB_SHA256_HEX + 1]);
 void eb_hex(const uint8_t *p, size_t n, char *out); /* 2 n + 1 bytes into out */
-bool eb_is_hex(const char *s, size_t n);            /* exactly n lower-case hex digits */
+bool eb_is_hex(const char *s, size_t n);	    /* exactly n lower-case hex digits */

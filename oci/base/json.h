@@ -26,14 +26,22 @@ char *eb_json_canonical(const json_t *j, size_t *ret_n);
 char *eb_json_pretty(const json_t *j);
 
 /* Members of an object; missing or of another type: EB_E_FORMAT naming `key` and what was found.
- * The *_opt forms leave *ret alone when the member is missing. Borrowed results live as long as j. */
-int eb_json_get_str(const json_t *j, const char *key, const char **ret, struct eb_error **err) EB_MUST_CHECK;
-int eb_json_get_u64(const json_t *j, const char *key, uint64_t max, uint64_t *ret, struct eb_error **err) EB_MUST_CHECK;
-int eb_json_get_array(const json_t *j, const char *key, json_t **ret, struct eb_error **err) EB_MUST_CHECK;
-int eb_json_get_object(const json_t *j, const char *key, json_t **ret, struct eb_error **err) EB_MUST_CHECK;
-int eb_json_opt_str(const json_t *j, const char *key, const char **ret, struct eb_error **err) EB_MUST_CHECK;
-int eb_json_opt_array(const json_t *j, const char *key, json_t **ret, struct eb_error **err) EB_MUST_CHECK;
-int eb_json_opt_object(const json_t *j, const char *key, json_t **ret, struct eb_error **err) EB_MUST_CHECK;
+ * The *_opt forms leave *ret alone when the member is missing. Borrowed results live as long as j.
+ */
+int eb_json_get_str(const json_t *j, const char *key, const char **ret,
+		    struct eb_error **err) EB_MUST_CHECK;
+int eb_json_get_u64(const json_t *j, const char *key, uint64_t max, uint64_t *ret,
+		    struct eb_error **err) EB_MUST_CHECK;
+int eb_json_get_array(const json_t *j, const char *key, json_t **ret,
+		      struct eb_error **err) EB_MUST_CHECK;
+int eb_json_get_object(const json_t *j, const char *key, json_t **ret,
+		       struct eb_error **err) EB_MUST_CHECK;
+int eb_json_opt_str(const json_t *j, const char *key, const char **ret,
+		    struct eb_error **err) EB_MUST_CHECK;
+int eb_json_opt_array(const json_t *j, const char *key, json_t **ret,
+		      struct eb_error **err) EB_MUST_CHECK;
+int eb_json_opt_object(const json_t *j, const char *key, json_t **ret,
+		       struct eb_error **err) EB_MUST_CHECK;
 
 /* Set object members, taking ownership where the value is a new json_t; abort on out of memory. */
 void eb_json_set_str(json_t *j, const char *key, const char *value); /* NULL value: not set */

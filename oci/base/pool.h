@@ -8,7 +8,8 @@
 struct eb_error;
 struct eb_pool;
 
-/* n threads work at the same time (1..256), the calling thread among them; 0 = one per online CPU. */
+/* n threads work at the same time (1..256), the calling thread among them; 0 = one per online CPU.
+ */
 struct eb_pool *eb_pool_new(unsigned int n);
 struct eb_pool *eb_pool_free(struct eb_pool *p); /* nothing may be running */
 EB_DEFINE_CLEANUP(struct eb_pool *, eb_pool_free)
@@ -28,7 +29,8 @@ int eb_pool_map(struct eb_pool *p, size_t n, eb_pool_fn fn, void *ctx,
  * never reach sink go to `drop`. Items are processed once. */
 struct eb_pipe_ops {
 	int (*work)(void *ctx, void *item, struct eb_error **err); /* any thread */
-	int (*sink)(void *ctx, void *item, struct eb_error **err); /* one thread at a time, in order */
+	int (*sink)(void *ctx, void *item,
+		    struct eb_error **err); /* one thread at a time, in order */
 	void (*drop)(void *ctx, void *item);
 };
 struct eb_pipe;

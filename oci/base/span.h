@@ -10,7 +10,8 @@ struct eb_span {
 
 #define EB_SPAN(s) ((struct eb_span){ (s), sizeof(s) - 1 })
 
-struct eb_span eb_span_str(const char *s); /* of a NUL-terminated string; NULL gives the empty one */
+struct eb_span
+eb_span_str(const char *s); /* of a NUL-terminated string; NULL gives the empty one */
 bool eb_span_eq(struct eb_span a, const char *s);
 bool eb_span_starts(struct eb_span a, const char *prefix);
 bool eb_span_ends(struct eb_span a, const char *suffix);
@@ -25,7 +26,8 @@ bool eb_span_word(struct eb_span *rest, struct eb_span *ret);
 char *eb_span_dup(struct eb_span a); /* heap, NUL-terminated */
 
 /* Decimal digits only, no sign, no blanks, value <= max. Errors: EB_E_FORMAT, EB_E_LIMIT. */
-int eb_parse_u64(struct eb_span s, uint64_t max, uint64_t *ret, struct eb_error **err) EB_MUST_CHECK;
+int eb_parse_u64(struct eb_span s, uint64_t max, uint64_t *ret,
+		 struct eb_error **err) EB_MUST_CHECK;
 /* Octal digits only, value <= max (file modes). */
 int eb_parse_octal(struct eb_span s, uint64_t max, uint64_t *ret,
 		   struct eb_error **err) EB_MUST_CHECK;

@@ -63,8 +63,8 @@ EB_DEFINE_CLEANUP(struct eb_writer *, eb_writer_free)
 
 /* pwrite into fd from `offset` on, at most `max` bytes (EB_E_LIMIT above). fd is not closed. */
 struct eb_writer *eb_writer_region(int fd, uint64_t offset, uint64_t max) EB_MALLOC;
-struct eb_writer *eb_writer_fd(int fd, bool own) EB_MALLOC;   /* write() at the position */
-struct eb_writer *eb_writer_buf(struct eb_buf *b) EB_MALLOC;  /* borrows b */
+struct eb_writer *eb_writer_fd(int fd, bool own) EB_MALLOC;  /* write() at the position */
+struct eb_writer *eb_writer_buf(struct eb_buf *b) EB_MALLOC; /* borrows b */
 /* Counts and hashes (SHA-256) what passes on to `out`, which is borrowed and may be NULL. */
 struct eb_writer *eb_writer_hash(struct eb_writer *out) EB_MALLOC;
 uint64_t eb_writer_hash_size(const struct eb_writer *w);

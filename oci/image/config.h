@@ -13,7 +13,8 @@ struct oci_history {
 struct oci_config {
 	char *architecture, *os, *variant;
 	int64_t created_sec; /* < 0 = not written */
-	json_t *config;      /* the "config" object: Env, Entrypoint, Cmd, User, ...; owned, may be NULL */
+	json_t *config; /* the "config" object: Env, Entrypoint, Cmd, User, ...; owned, may be NULL
+			 */
 	struct oci_digest *diff_ids;
 	size_t n_diff_ids;
 	struct oci_history *history;
@@ -22,6 +23,8 @@ struct oci_config {
 
 void oci_config_release(struct oci_config *c);
 EB_DEFINE_RELEASE(struct oci_config, oci_config_release)
-int oci_config_parse(const char *text, size_t n, struct oci_config *ret, struct eb_error **err) EB_MUST_CHECK;
+int oci_config_parse(const char *text, size_t n, struct oci_config *ret,
+		     struct eb_error **err) EB_MUST_CHECK;
 char *oci_config_write(const struct oci_config *c, size_t *ret_n); /* canonical; heap */
-void oci_config_add_layer(struct oci_config *c, const struct oci_digest *diff_id, const char *created_by);
+void oci_config_add_layer(struct oci_config *c, const struct oci_digest *diff_id,
+			  const char *created_by);

@@ -2,12 +2,12 @@
  *
  * The cuts follow from the list of members alone: a segment that is larger than OCI_BLOCK_MAX is
  * split at the member boundary with the smallest priority (a hash of the member's path, divided by
- * its size in tar blocks so that boundaries are spread by bytes, ties broken by position), and its parts again. The
- * parts are the subtrees of a treap, and a treap's shape depends on the set of its keys only: adding, removing or
- * changing one member changes at most two blocks besides the ones that hold the member itself. A
- * member larger than OCI_BLOCK_MAX stands in blocks of its own and is cut inside by a rolling hash
- * (layer.c). Same members, same cuts: that is what makes layers parallel, randomly readable and
- * cheap to send as a delta. */
+ * its size in tar blocks so that boundaries are spread by bytes, ties broken by position), and its
+ * parts again. The parts are the subtrees of a treap, and a treap's shape depends on the set of its
+ * keys only: adding, removing or changing one member changes at most two blocks besides the ones
+ * that hold the member itself. A member larger than OCI_BLOCK_MAX stands in blocks of its own and
+ * is cut inside by a rolling hash (layer.c). Same members, same cuts: that is what makes layers
+ * parallel, randomly readable and cheap to send as a delta. */
 #pragma once
 
 #include "base/cleanup.h"

@@ -1,5 +1,5 @@
-/* A layer in the making: tar members in, {diffID, digest, size} and the compressed bytes out, in one
- * pass, on the pool. Bytes do not depend on the pool's size. */
+/* A layer in the making: tar members in, {diffID, digest, size} and the compressed bytes out, in
+ * one pass, on the pool. Bytes do not depend on the pool's size. */
 #pragma once
 
 #include "base/cleanup.h"
@@ -24,11 +24,13 @@ struct oci_layer *oci_layer_new(struct eb_pool *pool, const struct eb_codec *cod
 				struct eb_writer *out) EB_MALLOC;
 struct oci_layer *oci_layer_free(struct oci_layer *l);
 EB_DEFINE_CLEANUP(struct oci_layer *, oci_layer_free)
-/* Begin a member; cut_before comes from oci_cut_plan(). A file of e->size bytes must then get exactly
- * so many by oci_layer_data(); padding is added here. A member larger than OCI_BLOCK_MAX is put in
- * blocks of its own whatever cut_before says. */
+/* Begin a member; cut_before comes from oci_cut_plan(). A file of e->size bytes must then get
+ * exactly so many by oci_layer_data(); padding is added here. A member larger than OCI_BLOCK_MAX is
+ * put in blocks of its own whatever cut_before says. */
 int oci_layer_entry(struct oci_layer *l, const struct oci_tar_entry *e, bool cut_before,
 		    struct eb_error **err) EB_MUST_CHECK;
-int oci_layer_data(struct oci_layer *l, const void *p, size_t n, struct eb_error **err) EB_MUST_CHECK;
+int oci_layer_data(struct oci_layer *l, const void *p, size_t n,
+		   struct eb_error **err) EB_MUST_CHECK;
 /* The end-of-archive blocks belong to the last block. */
-int oci_layer_finish(struct oci_layer *l, struct oci_layer_result *ret, struct eb_error **err) EB_MUST_CHECK;
+int oci_layer_finish(struct oci_layer *l, struct oci_layer_result *ret,
+		     struct eb_error **err) EB_MUST_CHECK;

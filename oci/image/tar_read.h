@@ -14,13 +14,20 @@ struct oci_tar_limits {
 	uint64_t total_bytes;  /* sum of the members' data */
 	uint64_t header_bytes; /* of one member's pax and long-name headers */
 	uint32_t path_bytes;   /* of one path or link */
-	uint32_t depth;        /* components of one path */
-	uint32_t ratio;        /* most uncompressed bytes per compressed byte, over the first MiB */
+	uint32_t depth;	       /* components of one path */
+	uint32_t ratio;	       /* most uncompressed bytes per compressed byte, over the first MiB */
 };
 /* What a layer or package may be at the most; each value has its reason in tar_read.c. */
 extern const struct oci_tar_limits oci_tar_default_limits;
 
-enum oci_tar_filter { OCI_TAR_PLAIN, OCI_TAR_GZIP, OCI_TAR_XZ, OCI_TAR_ZSTD, OCI_TAR_BZIP2, OCI_TAR_ANY };
+enum oci_tar_filter {
+	OCI_TAR_PLAIN,
+	OCI_TAR_GZIP,
+	OCI_TAR_XZ,
+	OCI_TAR_ZSTD,
+	OCI_TAR_BZIP2,
+	OCI_TAR_ANY
+};
 
 struct oci_tar_reader;
 /* Takes ownership of in. */
@@ -33,6 +40,8 @@ EB_DEFINE_CLEANUP(struct oci_tar_reader *, oci_tar_reader_free)
  * ".." components, absolute hard link targets out of the tree, NUL, non-canonical paths; with
  * EB_E_UNSUPPORTED: device nodes, sparse members ("what to do" in the hint); with EB_E_LIMIT: over
  * lim. type may also be '6' (fifo). */
-int oci_tar_next(struct oci_tar_reader *t, struct oci_tar_entry *ret, struct eb_error **err) EB_MUST_CHECK;
+int oci_tar_next(struct oci_tar_reader *t, struct oci_tar_entry *ret,
+		 struct eb_error **err) EB_MUST_CHECK;
 /* Data of the current member: count, 0 at its end. */
-ssize_t oci_tar_data(struct oci_tar_reader *t, void *p, size_t n, struct eb_error **err) EB_MUST_CHECK;
+ssize_t oci_tar_data(struct oci_tar_reader *t, void *p, size_t n,
+		     struct eb_error **err) EB_MUST_CHECK;

@@ -15,13 +15,13 @@ struct oci_xattr {
 };
 
 struct oci_tar_entry {
-	const char *path;   /* no leading slash, no trailing slash */
-	char type;          /* '0' file, '1' hard link, '2' symlink, '5' directory */
-	uint32_t mode;      /* 07777 */
+	const char *path; /* no leading slash, no trailing slash */
+	char type;	  /* '0' file, '1' hard link, '2' symlink, '5' directory */
+	uint32_t mode;	  /* 07777 */
 	uint32_t uid, gid;
-	uint64_t size;      /* of a file */
+	uint64_t size; /* of a file */
 	int64_t mtime_sec;
-	const char *link;   /* of '1' and '2' */
+	const char *link;		/* of '1' and '2' */
 	const struct oci_xattr *xattrs; /* sorted by name */
 	size_t n_xattrs;
 };

@@ -6,7 +6,8 @@
  *   derived/<kind>/<key>      small results of work (package indexes, image results), each with
  *                             its own SHA-256 in its first line, so a damaged one is made anew
  *
- * A file appears under its name only when whole and verified. Readers verify again while they read. */
+ * A file appears under its name only when whole and verified. Readers verify again while they read.
+ */
 #pragma once
 
 #include "base/dir.h"

@@ -21,9 +21,10 @@ struct pkg_source {
 struct pkg_fetch_options {
 	const struct pkg_cache *cache;
 	const struct pkg_mirrors *mirrors; /* may be NULL when offline */
-	const char *const *source_dirs;    /* --sources: searched for <sha256>, the path, its base name */
+	const char *const
+		*source_dirs; /* --sources: searched for <sha256>, the path, its base name */
 	bool offline;
-	unsigned int parallel;             /* 0 = 6 */
+	unsigned int parallel; /* 0 = 6 */
 	struct eb_progress *progress;
 };
 

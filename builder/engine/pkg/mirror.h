@@ -16,7 +16,7 @@ struct pkg_mirrors {
 };
 
 struct pkg_mirror_options {
-	const char *apt_dir;        /* NULL = /etc/apt */
+	const char *apt_dir;	    /* NULL = /etc/apt */
 	const char *const *mirrors; /* --mirror URL, tried first; NULL-terminated, may be NULL */
 	bool no_snapshot;
 };

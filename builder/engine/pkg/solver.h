@@ -13,7 +13,8 @@ struct pkg_solver;
 struct pkg_solver *pkg_solver_new(const char *arch) EB_MALLOC;
 struct pkg_solver *pkg_solver_free(struct pkg_solver *s);
 EB_DEFINE_CLEANUP(struct pkg_solver *, pkg_solver_free)
-/* Add a Packages text (uncompressed; takes ownership of in). archive, suite: told back in results. */
+/* Add a Packages text (uncompressed; takes ownership of in). archive, suite: told back in results.
+ */
 int pkg_solver_add_packages(struct pkg_solver *s, struct eb_reader *in, const char *archive,
 			    const char *suite, int priority, struct eb_error **err) EB_MUST_CHECK;
 

@@ -8,10 +8,10 @@
  *   suites:
  *   - {archive: debian, suite: trixie, date: 1763773844, sha256: <of InRelease>}
  *   packages:
- *   - {arch: amd64, name: libc6, version: 2.41-12, size: 1, sha256: .., path: pool/main/g/..., archive: debian, suite: trixie, source: glibc}
- *   codecs:
- *   - {kind: zstd, level: 9, arch: amd64, version: .., library: usr/lib/x86_64-linux-gnu/libzstd.so.1.5.7, size: , sha256: , path: , archive: debian}
- *   results:
+ *   - {arch: amd64, name: libc6, version: 2.41-12, size: 1, sha256: .., path: pool/main/g/...,
+ * archive: debian, suite: trixie, source: glibc} codecs:
+ *   - {kind: zstd, level: 9, arch: amd64, version: .., library:
+ * usr/lib/x86_64-linux-gnu/libzstd.so.1.5.7, size: , sha256: , path: , archive: debian} results:
  *   - {arch: amd64, codec: zstd, manifest: sha256:.., config: sha256:.., size: ..}
  *   layers:
  *   - {arch: amd64, codec: zstd, n: 0, diff_id: .., digest: .., size: .., diff_size: ..}
@@ -26,12 +26,13 @@ struct eb_error;
 
 struct rcp_locked_suite {
 	const char *archive, *suite;
-	int64_t date_sec;       /* Date of the InRelease file */
-	const char *sha256;     /* of the InRelease file */
+	int64_t date_sec;   /* Date of the InRelease file */
+	const char *sha256; /* of the InRelease file */
 };
 
 struct rcp_locked_package {
-	const char *arch; /* of the image: amd64 (an Architecture: all package is listed for each) */
+	const char
+		*arch; /* of the image: amd64 (an Architecture: all package is listed for each) */
 	const char *name, *version, *path, *archive, *suite, *source, *sha256;
 	const char *deb_arch; /* of the package: amd64, all */
 	uint64_t size;
@@ -44,9 +45,9 @@ struct rcp_locked_codec {
 };
 
 struct rcp_locked_result {
-	const char *arch, *codec; /* "amd64", "zstd" */
+	const char *arch, *codec;      /* "amd64", "zstd" */
 	const char *manifest, *config; /* digests */
-	uint64_t size;                 /* of the manifest, bytes */
+	uint64_t size;		       /* of the manifest, bytes */
 };
 
 struct rcp_locked_layer {
@@ -59,7 +60,8 @@ struct rcp_lock {
 	struct eb_arena *arena;
 	const char *file, *recipe;
 	int64_t epoch_sec;
-	const char *inputs_sha256; /* hash of the recipe parts that this lock answers; for "lock is stale" */
+	const char *inputs_sha256; /* hash of the recipe parts that this lock answers; for "lock is
+				      stale" */
 	struct rcp_locked_suite *suites;
 	struct rcp_locked_package *packages;
 	struct rcp_locked_codec *codecs;
@@ -84,8 +86,8 @@ void rcp_lock_add_layer(struct rcp_lock *l, const struct rcp_locked_layer *y);
 void rcp_lock_clear_results(struct rcp_lock *l); /* results and layers */
 /* Canonical text: sorted, the same for the same content (heap). */
 char *rcp_lock_write(struct rcp_lock *l, size_t *ret_n);
-/* What a human reviews: "+ libfoo 1.2 (amd64)", "- ...", "~ libc6 2.41-11 -> 2.41-12 (amd64, security)"
- * one per line; "" when nothing changes. old may be NULL. Heap. */
+/* What a human reviews: "+ libfoo 1.2 (amd64)", "- ...", "~ libc6 2.41-11 -> 2.41-12 (amd64,
+ * security)" one per line; "" when nothing changes. old may be NULL. Heap. */
 char *rcp_lock_diff(const struct rcp_lock *old, const struct rcp_lock *now);
 /* The hash that inputs_sha256 holds, over the parts of the chain's recipes that decide which inputs
  * are chosen (suites, packages, exclude, recommends, architectures, codecs). */

@@ -1,6 +1,6 @@
 /* A recipe: what one image is made of. Read from recipes/<name>/recipe.yaml; the JSON Schema beside
- * the code (recipe.schema.json) says the same for editors. Immutable after loading; all strings live
- * in the recipe's arena. */
+ * the code (recipe.schema.json) says the same for editors. Immutable after loading; all strings
+ * live in the recipe's arena. */
 #pragma once
 
 #include <jansson.h>
@@ -14,11 +14,11 @@ struct rcp_pos {
 
 /* A Debian suite to take packages from. */
 struct rcp_suite {
-	const char *archive;     /* "debian", "debian-security": last path element of a mirror's URL */
-	const char *name;        /* "trixie", "trixie-security" */
+	const char *archive; /* "debian", "debian-security": last path element of a mirror's URL */
+	const char *name;    /* "trixie", "trixie-security" */
 	const char **components; /* {"main"} by default */
 	size_t n_components;
-	int priority;            /* higher wins; default 500 */
+	int priority; /* higher wins; default 500 */
 	struct rcp_pos pos;
 };
 
@@ -52,9 +52,9 @@ struct rcp_entry {
 	const char *text;   /* RCP_FILE: content written in the recipe, or NULL */
 	const char *source; /* RCP_FILE: path relative to the recipe's directory, or NULL */
 	const char *target; /* RCP_LINK */
-	uint32_t mode;      /* default 0644, 0755 for directories */
+	uint32_t mode;	    /* default 0644, 0755 for directories */
 	uint32_t uid, gid;  /* default 0 */
-	bool replace;       /* may take the place of a package's file */
+	bool replace;	    /* may take the place of a package's file */
 	struct rcp_pos pos;
 };
 
@@ -70,11 +70,11 @@ struct rcp_pair { /* alternatives: name -> path; diversions: path -> new path */
 	struct rcp_pos pos;
 };
 
-struct rcp_codec { /* a library that shapes bytes, taken from a package of the suites */
+struct rcp_codec {	     /* a library that shapes bytes, taken from a package of the suites */
 	const char *kind;    /* "zstd", "gzip" */
 	const char *package; /* "libzstd1" */
 	const char *library; /* path in the package without the architecture part: "libzstd.so.1" */
-	int level;           /* 0 = the default */
+	int level;	     /* 0 = the default */
 	struct rcp_pos pos;
 };
 
@@ -82,18 +82,19 @@ struct rcp_recipe {
 	struct eb_arena *arena;
 	const char *dir, *file; /* directory, and recipe.yaml in it, as the user reached them */
 	const char *name, *summary, *description;
-	const char *version;         /* literal, or NULL */
+	const char *version;	     /* literal, or NULL */
 	const char *version_package; /* take the version of this package, or NULL */
-	const char *from;            /* name of the recipe this one builds on, or NULL */
+	const char *from;	     /* name of the recipe this one builds on, or NULL */
 	struct rcp_pos from_pos;
-	const char **architectures;  /* "amd64", "arm64" */
+	const char **architectures; /* "amd64", "arm64" */
 	size_t n_architectures;
-	struct rcp_suite *suites;    /* empty: those of `from` */
+	struct rcp_suite *suites; /* empty: those of `from` */
 	size_t n_suites;
 	struct rcp_word *packages, *exclude;
 	size_t n_packages, n_exclude;
 	bool recommends;
-	struct rcp_word *path_exclude, *path_include; /* globs as in dpkg.cfg; those of `from` come first */
+	struct rcp_word *path_exclude,
+		*path_include; /* globs as in dpkg.cfg; those of `from` come first */
 	size_t n_path_exclude, n_path_include;
 	struct rcp_user *users;
 	size_t n_users;
@@ -101,7 +102,7 @@ struct rcp_recipe {
 	size_t n_groups;
 	struct rcp_entry *entries; /* files, directories, links, in this order */
 	size_t n_entries;
-	struct rcp_word *remove;   /* globs of absolute paths, after everything else */
+	struct rcp_word *remove; /* globs of absolute paths, after everything else */
 	size_t n_remove;
 	struct rcp_permission *permissions;
 	size_t n_permissions;
@@ -109,10 +110,10 @@ struct rcp_recipe {
 	size_t n_alternatives, n_diversions;
 	struct rcp_codec *codecs;
 	size_t n_codecs;
-	struct rcp_word *fixups;   /* names known to rootfs/fixups.h */
+	struct rcp_word *fixups; /* names known to rootfs/fixups.h */
 	size_t n_fixups;
-	json_t *config;            /* the OCI "config" object */
-	json_t *annotations;       /* object of strings or NULL */
+	json_t *config;	     /* the OCI "config" object */
+	json_t *annotations; /* object of strings or NULL */
 };
 
 /* dir holds recipe.yaml. Errors: EB_E_RECIPE with file:line:column, EB_E_NOT_FOUND. */
@@ -122,7 +123,8 @@ int rcp_parse(const char *dir, const char *file, const char *text, size_t n,
 	      struct rcp_recipe **ret, struct eb_error **err) EB_MUST_CHECK;
 struct rcp_recipe *rcp_free(struct rcp_recipe *r);
 EB_DEFINE_CLEANUP(struct rcp_recipe *, rcp_free)
-int rcp_throw(const struct rcp_pos *pos, struct eb_error **err, const char *fmt, ...) EB_PRINTF(3, 4);
+int rcp_throw(const struct rcp_pos *pos, struct eb_error **err, const char *fmt, ...)
+	EB_PRINTF(3, 4);
 
 /* The recipe in `dir` and what it builds on, the first of the chain first; recipes are siblings
  * (dir/../<from>). A cycle is refused with the whole chain named. */

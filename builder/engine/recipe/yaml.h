@@ -13,12 +13,12 @@ enum rcp_yaml_kind { RCP_YAML_SCALAR, RCP_YAML_LIST, RCP_YAML_MAP };
 
 struct rcp_yaml {
 	enum rcp_yaml_kind kind;
-	const char *file;          /* as given by the caller */
+	const char *file;	   /* as given by the caller */
 	unsigned int line, column; /* from 1 */
-	const char *text;          /* scalar */
-	bool plain;                /* scalar without quotes: true/false/null/numbers may be meant */
+	const char *text;	   /* scalar */
+	bool plain;		   /* scalar without quotes: true/false/null/numbers may be meant */
 	struct rcp_yaml **items;   /* list items, or map values */
-	struct rcp_yaml **keys;    /* map keys: scalars */
+	struct rcp_yaml **keys;	   /* map keys: scalars */
 	size_t n;
 };
 
@@ -28,7 +28,9 @@ enum { RCP_YAML_MAX_BYTES = 4 * 1024 * 1024, RCP_YAML_MAX_NODES = 200000, RCP_YA
 int rcp_yaml_parse(const char *file, const char *text, size_t n, struct eb_arena *arena,
 		   struct rcp_yaml **ret, struct eb_error **err) EB_MUST_CHECK;
 /* EB_E_RECIPE "FILE:LINE:COLUMN: <text>". */
-int rcp_yaml_throw(const struct rcp_yaml *at, struct eb_error **err, const char *fmt, ...) EB_PRINTF(3, 4);
+int rcp_yaml_throw(const struct rcp_yaml *at, struct eb_error **err, const char *fmt, ...)
+	EB_PRINTF(3, 4);
 struct rcp_yaml *rcp_yaml_get(const struct rcp_yaml *map, const char *key); /* NULL = missing */
 /* Refuses keys that are not in `known` (NULL-terminated), naming the nearest one that is. */
-int rcp_yaml_check_keys(const struct rcp_yaml *map, const char *const *known, struct eb_error **err) EB_MUST_CHECK;
+int rcp_yaml_check_keys(const struct rcp_yaml *map, const char *const *known,
+			struct eb_error **err) EB_MUST_CHECK;

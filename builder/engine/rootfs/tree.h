@@ -33,16 +33,16 @@ struct rfs_node {
 	uint32_t mode; /* 07777 */
 	uint32_t uid, gid;
 	int64_t mtime_sec;
-	uint64_t size;             /* files */
-	const char *target;        /* symlinks, as stored */
-	struct rfs_node *link;     /* hard link: the file that holds the content; never itself a link */
+	uint64_t size;	       /* files */
+	const char *target;    /* symlinks, as stored */
+	struct rfs_node *link; /* hard link: the file that holds the content; never itself a link */
 	const struct oci_xattr *xattrs;
 	size_t n_xattrs;
-	unsigned int origin;       /* who made or last changed it */
+	unsigned int origin; /* who made or last changed it */
 	struct rfs_content content;
-	bool inherited;            /* in a layer of the image this one is built from, unchanged since */
-	bool implicit;             /* directory made because something needed it */
-	struct rfs_node **child;   /* directories: sorted by name bytes */
+	bool inherited; /* in a layer of the image this one is built from, unchanged since */
+	bool implicit;	/* directory made because something needed it */
+	struct rfs_node **child; /* directories: sorted by name bytes */
 	size_t n_child, alloc_child;
 };
 
@@ -54,7 +54,7 @@ enum rfs_origin_kind {
 
 struct rfs_origin {
 	enum rfs_origin_kind kind;
-	const char *name;   /* package name, recipe name, fix-up name; for messages and layer names */
+	const char *name; /* package name, recipe name, fix-up name; for messages and layer names */
 	unsigned int input; /* RFS_ORIGIN_PACKAGE: index in the caller's list of inputs */
 	unsigned int stage; /* which recipe of the `from` chain, 0 = the first */
 };
@@ -65,7 +65,8 @@ struct rfs_tree {
 	struct rfs_node *root;
 	struct rfs_origin *origins;
 	size_t n_origins, alloc_origins;
-	const char **whiteouts; /* paths of inherited nodes that were removed, sorted by rfs_freeze() */
+	const char *
+		*whiteouts; /* paths of inherited nodes that were removed, sorted by rfs_freeze() */
 	size_t n_whiteouts, alloc_whiteouts;
 	size_t n_nodes;
 };
@@ -92,15 +93,16 @@ struct rfs_attr {
 	uint32_t mode, uid, gid;
 	int64_t mtime_sec;
 	uint64_t size;
-	const char *target;      /* symlink */
-	const char *hard_link;   /* file: path of an existing file that it is another name of */
+	const char *target;    /* symlink */
+	const char *hard_link; /* file: path of an existing file that it is another name of */
 	const struct oci_xattr *xattrs;
 	size_t n_xattrs;
 	struct rfs_content content;
 };
 
 enum rfs_add_flags {
-	RFS_REPLACE = 1u << 0, /* an existing file or link of another origin gives way (recipe files) */
+	RFS_REPLACE =
+		1u << 0, /* an existing file or link of another origin gives way (recipe files) */
 };
 
 /* Add an entry at path, making missing parents (0755 root, implicit). A directory over a directory
@@ -113,12 +115,14 @@ int rfs_add(struct rfs_tree *t, unsigned int origin, const char *path, const str
 /* Remove a node and what is below it. A file that has other names keeps its content: the first of
  * them (in path order) becomes the holder. Inherited nodes are noted as whiteouts. */
 int rfs_remove(struct rfs_tree *t, struct rfs_node *n, struct eb_error **err) EB_MUST_CHECK;
-/* Say that a node's attributes or content were changed by `origin` (it leaves its parent's layer). */
+/* Say that a node's attributes or content were changed by `origin` (it leaves its parent's layer).
+ */
 void rfs_touch(struct rfs_tree *t, struct rfs_node *n, unsigned int origin);
 /* Everything so far comes from the parent image: mark all nodes inherited. */
 void rfs_inherit(struct rfs_tree *t);
 
 /* Depth-first, children in byte order, parents before children; the root is not visited. fn
  * returns < 0 to stop. The tree must not change meanwhile. */
-int rfs_walk(const struct rfs_tree *t, int (*fn)(void *ctx, struct rfs_node *n, struct eb_error **err),
-	     void *ctx, struct eb_error **err) EB_MUST_CHECK;
+int rfs_walk(const struct rfs_tree *t,
+	     int (*fn)(void *ctx, struct rfs_node *n, struct eb_error **err), void *ctx,
+	     struct eb_error **err) EB_MUST_CHECK;
