@@ -1,5 +1,5 @@
 /* The tar headers of our layers and bundles: POSIX ustar, with a pax header before an entry that
- * ustar cannot hold (path over 255 bytes or not splittable, link over 100, size over 8 GiB,
+ * ustar cannot hold (path over 256 bytes or not splittable, link over 100, size over 8 GiB,
  * id over 2097151, time before 1970, xattrs). Same entry, same bytes; no user or group names, no
  * device numbers, no access or change times. (POSIX.1-2017 pax, "ustar Interchange Format".) */
 #pragma once
