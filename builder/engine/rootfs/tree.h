@@ -36,11 +36,13 @@ struct rfs_node {
 	uint64_t size;	       /* files */
 	const char *target;    /* symlinks, as stored */
 	struct rfs_node *link; /* hard link: the file that holds the content; never itself a link */
+	uint32_t n_links;      /* the file that holds the content: how many other names it has */
 	const struct oci_xattr *xattrs;
 	size_t n_xattrs;
 	unsigned int origin; /* who made or last changed it */
 	struct rfs_content content;
 	bool inherited; /* in a layer of the image this one is built from, unchanged since */
+	bool covers;	/* that image has something at this path, so removal needs a whiteout */
 	bool implicit;	/* directory made because something needed it */
 	struct rfs_node **child; /* directories: sorted by name bytes */
 	size_t n_child, alloc_child;
@@ -59,19 +61,22 @@ struct rfs_origin {
 	unsigned int stage; /* which recipe of the `from` chain, 0 = the first */
 };
 
-/* A path of the parent image that is gone: becomes a whiteout (image-spec, layer.md#whiteouts). */
+/* whiteouts are the paths of the parent image that are gone: they become whiteout entries, ".wh."
+ * before the last component (image-spec, layer.md#whiteouts). A path that is added again is taken
+ * off the list, because the new entry hides the old one by itself; a directory in such a place gets
+ * "<path>/.wh..opq" on the list, which becomes the marker that hides what the old one held. */
 struct rfs_tree {
 	struct eb_arena *arena;
 	struct rfs_node *root;
 	struct rfs_origin *origins;
 	size_t n_origins, alloc_origins;
-	const char *
-		*whiteouts; /* paths of inherited nodes that were removed, sorted by rfs_freeze() */
+	const char **whiteouts; /* always sorted by bytes, none below another */
 	size_t n_whiteouts, alloc_whiteouts;
 	size_t n_nodes;
 };
 
-enum { RFS_MAX_NODES = 2000000, RFS_MAX_DEPTH = 256, RFS_MAX_LINKS = 40 };
+/* NAME_MAX of every Linux file system; more than any distribution has; ELOOP's 40 links. */
+enum { RFS_MAX_NODES = 2000000, RFS_MAX_DEPTH = 256, RFS_MAX_LINKS = 40, RFS_MAX_NAME = 255 };
 
 struct rfs_tree *rfs_tree_new(void) EB_MALLOC;
 struct rfs_tree *rfs_tree_free(struct rfs_tree *t);
@@ -105,18 +110,22 @@ enum rfs_add_flags {
 		1u << 0, /* an existing file or link of another origin gives way (recipe files) */
 };
 
-/* Add an entry at path, making missing parents (0755 root, implicit). A directory over a directory
- * keeps the first owner's attributes (an implicit one takes the new ones); a directory over a
- * symlink to a directory keeps the link and puts the contents behind it, as dpkg does; identical
- * symlinks are fine. Anything else that exists already is a conflict: EB_E_CONFLICT naming the
- * path and both origins, unless flags say otherwise. */
+/* Add an entry at path, making missing parents (0755 root, implicit, the entry's time). Links in
+ * the leading components are followed inside the root, as in a chroot; what a dangling one leads to
+ * is made. *ret (may be NULL) is the node that is there now. A directory over a directory keeps the
+ * first owner's attributes (an implicit one takes the new ones); a directory over a symlink to a
+ * directory keeps the link and puts the contents behind it, as dpkg does; identical symlinks are
+ * fine. Anything else that exists already is a conflict: EB_E_CONFLICT naming the path and both
+ * origins, unless flags say otherwise; a directory never gives way to something else. Other errors:
+ * EB_E_FORMAT (path, hard link to what is no file), EB_E_LIMIT (nodes, depth, name). A failure may
+ * leave parents behind that were made for the entry. */
 int rfs_add(struct rfs_tree *t, unsigned int origin, const char *path, const struct rfs_attr *attr,
 	    unsigned int flags, struct rfs_node **ret, struct eb_error **err) EB_MUST_CHECK;
 /* Remove a node and what is below it. A file that has other names keeps its content: the first of
  * them (in path order) becomes the holder. Inherited nodes are noted as whiteouts. */
 int rfs_remove(struct rfs_tree *t, struct rfs_node *n, struct eb_error **err) EB_MUST_CHECK;
 /* Say that a node's attributes or content were changed by `origin` (it leaves its parent's layer).
- */
+ * The other names of the same file get the same attributes and origin. */
 void rfs_touch(struct rfs_tree *t, struct rfs_node *n, unsigned int origin);
 /* Everything so far comes from the parent image: mark all nodes inherited. */
 void rfs_inherit(struct rfs_tree *t);
