@@ -25,9 +25,9 @@ char *eb_json_canonical(const json_t *j, size_t *ret_n);
 /* The same indented for people. */
 char *eb_json_pretty(const json_t *j);
 
-/* Members of an object; missing or of another type: EB_E_FORMAT naming `key` and what was found.
- * The *_opt forms leave *ret alone when the member is missing. Borrowed results live as long as j.
- */
+/* Members of an object; missing or of another type: EB_E_FORMAT, the message beginning with `key`
+ * and saying what was found; a number above max: EB_E_LIMIT. The *_opt forms leave *ret alone when
+ * the member is missing or null. Borrowed results live as long as j. */
 int eb_json_get_str(const json_t *j, const char *key, const char **ret,
 		    struct eb_error **err) EB_MUST_CHECK;
 int eb_json_get_u64(const json_t *j, const char *key, uint64_t max, uint64_t *ret,
@@ -43,6 +43,14 @@ int eb_json_opt_array(const json_t *j, const char *key, json_t **ret,
 int eb_json_opt_object(const json_t *j, const char *key, json_t **ret,
 		       struct eb_error **err) EB_MUST_CHECK;
 
+/* Put "<place>." before a message that begins with a member's name ("digest: ..." becomes
+ * "layers[3].digest: ..."); returns code. For a message about the place itself use eb_prefix(). */
+int eb_json_inside(struct eb_error **err, int code, const char *fmt, ...) EB_PRINTF(3, 4);
+/* "an object", "a string", ...; "nothing" for NULL. */
+const char *eb_json_type_name(const json_t *j);
+
+/* A new string; bytes that are not UTF-8 become U+FFFD. */
+json_t *eb_json_str(const char *value);
 /* Set object members, taking ownership where the value is a new json_t; abort on out of memory. */
 void eb_json_set_str(json_t *j, const char *key, const char *value); /* NULL value: not set */
 void eb_json_set_u64(json_t *j, const char *key, uint64_t value);
