@@ -20,7 +20,8 @@ struct oci_descriptor {
 
 void oci_descriptor_release(struct oci_descriptor *d);
 EB_DEFINE_RELEASE(struct oci_descriptor, oci_descriptor_release)
-/* Errors: EB_E_FORMAT, EB_E_UNSUPPORTED. data and urls members are accepted and dropped. */
+/* Errors: EB_E_FORMAT, EB_E_UNSUPPORTED, the message beginning with the member's name (for
+ * eb_json_inside()). data and urls members are accepted and dropped. */
 int oci_descriptor_parse(const json_t *j, struct oci_descriptor *ret,
 			 struct eb_error **err) EB_MUST_CHECK;
 json_t *oci_descriptor_json(const struct oci_descriptor *d); /* new reference */
@@ -30,3 +31,8 @@ void oci_descriptor_of(const char *media_type, const void *p, size_t n, struct o
 const char *oci_descriptor_annotation(const struct oci_descriptor *d,
 				      const char *key); /* NULL = none */
 void oci_descriptor_annotate(struct oci_descriptor *d, const char *key, const char *value);
+
+/* The "annotations" member of j, if there: a copy into *ret. Errors: EB_E_FORMAT naming the key. */
+int oci_annotations_parse(const json_t *j, json_t **ret, struct eb_error **err) EB_MUST_CHECK;
+/* True for "type/subtype" of RFC 6838, section 4.2. */
+bool oci_media_type_is_valid(const char *text);
