@@ -21,10 +21,12 @@ struct oci_manifest {
 void oci_manifest_init(struct oci_manifest *m, bool is_index); /* OCI media type */
 void oci_manifest_release(struct oci_manifest *m);
 EB_DEFINE_RELEASE(struct oci_manifest, oci_manifest_release)
-/* text of at most OCI_MANIFEST_MAX_BYTES. Errors: EB_E_FORMAT, EB_E_LIMIT, EB_E_UNSUPPORTED. */
+/* text of at most OCI_MANIFEST_MAX_BYTES. Without mediaType (older writers) the members decide; a
+ * document that could be both kinds is refused. Members we do not know are ignored. The message
+ * names the member ("layers[3].digest: ..."). Errors: EB_E_FORMAT, EB_E_LIMIT, EB_E_UNSUPPORTED. */
 int oci_manifest_parse(const char *text, size_t n, struct oci_manifest *ret,
 		       struct eb_error **err) EB_MUST_CHECK;
-/* index.json: an index whose mediaType may be missing. */
+/* index.json: the same, but it has to be an index. */
 int oci_index_json_parse(const char *text, size_t n, struct oci_manifest *ret,
 			 struct eb_error **err) EB_MUST_CHECK;
 char *oci_manifest_write(const struct oci_manifest *m, size_t *ret_n); /* canonical; heap */
