@@ -12,9 +12,9 @@
  * archive: debian, suite: trixie, source: glibc} codecs:
  *   - {kind: zstd, level: 9, arch: amd64, version: .., library:
  * usr/lib/x86_64-linux-gnu/libzstd.so.1.5.7, size: , sha256: , path: , archive: debian} results:
- *   - {arch: amd64, codec: zstd, manifest: sha256:.., config: sha256:.., size: ..}
+ *   - {arch: amd64, codec: zstd, key: <hex>, manifest: sha256:.., config: sha256:.., size: ..}
  *   layers:
- *   - {arch: amd64, codec: zstd, n: 0, diff_id: .., digest: .., size: .., diff_size: ..}
+ *   - {arch: amd64, codec: zstd, n: 0, name: glibc, diff_id: .., digest: .., size: .., diff_size: ..}
  *
  * Only the packages that this stage adds to those of `from` are listed. */
 #pragma once
@@ -52,6 +52,7 @@ struct rcp_locked_result {
 
 struct rcp_locked_layer {
 	const char *arch, *codec, *diff_id, *digest;
+	const char *name; /* which inputs it holds: letters, digits, "+-._ " */
 	unsigned int n; /* position among the layers that this stage adds */
 	uint64_t size, diff_size;
 };
