@@ -10,11 +10,11 @@
 struct code_row {
 	int code;
 	int status;
-	const char *text;
+	const char *name, *text;
 };
 
 static const struct code_row rows[] = {
-#define EB_X(name, number, text, status) { number, status, text },
+#define EB_X(name, number, text, status) { number, status, #name, text },
 	EB_ERROR_LIST(EB_X)
 #undef EB_X
 };
@@ -105,6 +105,18 @@ const char *eb_code_text(int code)
 		return row->text;
 	text = strerrordesc_np(positive);
 	return text ? text : "unknown error";
+}
+
+const char *eb_code_name(int code)
+{
+	int positive = code < 0 ? -code : code;
+	const struct code_row *row = find_row(positive);
+	const char *name;
+
+	if (row)
+		return row->name;
+	name = strerrorname_np(positive);
+	return name ? name : "UNKNOWN";
 }
 
 int eb_code_exit_status(int code)

@@ -55,6 +55,9 @@ int eb_hint(struct eb_error **err, int code, const char *fmt, ...) EB_PRINTF(3, 
 /* Text of a (positive or negative) code; static storage. */
 const char *eb_code_text(int code);
 
+/* Name of a (positive or negative) code for programs: "DIGEST", "NOT_FOUND", "ENOSPC"; static. */
+const char *eb_code_name(int code);
+
 /* Exit status of the program for a (positive or negative) code: design section 3. */
 int eb_code_exit_status(int code);
 
