@@ -46,12 +46,14 @@ struct rcp_locked_codec {
 
 struct rcp_locked_result {
 	const char *arch, *codec;      /* "amd64", "zstd" */
+	const char *key;              /* 64 hex digits: hash of all that decided the result */
 	const char *manifest, *config; /* digests */
 	uint64_t size;		       /* of the manifest, bytes */
 };
 
 struct rcp_locked_layer {
 	const char *arch, *codec, *diff_id, *digest;
+	const char *name; /* which inputs it holds: letters, digits, "+-._ " */
 	const char *name; /* which inputs it holds: letters, digits, "+-._ " */
 	unsigned int n; /* position among the layers that this stage adds */
 	uint64_t size, diff_size;
