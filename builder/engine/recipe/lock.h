@@ -54,7 +54,6 @@ struct rcp_locked_result {
 struct rcp_locked_layer {
 	const char *arch, *codec, *diff_id, *digest;
 	const char *name; /* which inputs it holds: letters, digits, "+-._ " */
-	const char *name; /* which inputs it holds: letters, digits, "+-._ " */
 	unsigned int n; /* position among the layers that this stage adds */
 	uint64_t size, diff_size;
 };
