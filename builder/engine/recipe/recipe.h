@@ -81,20 +81,22 @@ struct rcp_codec {	     /* a library that shapes bytes, taken from a package of 
 struct rcp_recipe {
 	struct eb_arena *arena;
 	const char *dir, *file; /* directory, and recipe.yaml in it, as the user reached them */
-	const char *name, *summary, *description;
-	const char *version;	     /* literal, or NULL */
-	const char *version_package; /* take the version of this package, or NULL */
-	const char *from;	     /* name of the recipe this one builds on, or NULL */
+	const char *name;
+	const char *summary, *description; /* NULL when not given */
+	const char *version;		   /* literal, or NULL */
+	const char *version_package;	   /* take the version of this package, or NULL */
+	const char *from;		   /* name of the recipe this one builds on, or NULL */
 	struct rcp_pos from_pos;
-	const char **architectures; /* "amd64", "arm64" */
+	const char *
+		*architectures; /* "amd64", "arm64"; empty: those of `from` (until in a chain) */
 	size_t n_architectures;
-	struct rcp_suite *suites; /* empty: those of `from` */
+	struct rcp_suite *suites; /* empty: those of `from` (until in a chain) */
 	size_t n_suites;
 	struct rcp_word *packages, *exclude;
 	size_t n_packages, n_exclude;
 	bool recommends;
 	struct rcp_word *path_exclude,
-		*path_include; /* globs as in dpkg.cfg; those of `from` come first */
+		*path_include; /* globs as in dpkg.cfg; in a chain, those of `from` come first */
 	size_t n_path_exclude, n_path_include;
 	struct rcp_user *users;
 	size_t n_users;
@@ -108,11 +110,11 @@ struct rcp_recipe {
 	size_t n_permissions;
 	struct rcp_pair *alternatives, *diversions;
 	size_t n_alternatives, n_diversions;
-	struct rcp_codec *codecs;
+	struct rcp_codec *codecs; /* empty: those of `from` (until in a chain) */
 	size_t n_codecs;
 	struct rcp_word *fixups; /* names known to rootfs/fixups.h */
 	size_t n_fixups;
-	json_t *config;	     /* the OCI "config" object */
+	json_t *config;	     /* the OCI "config" object of this recipe alone; never NULL */
 	json_t *annotations; /* object of strings or NULL */
 };
 
@@ -127,7 +129,12 @@ int rcp_throw(const struct rcp_pos *pos, struct eb_error **err, const char *fmt,
 	EB_PRINTF(3, 4);
 
 /* The recipe in `dir` and what it builds on, the first of the chain first; recipes are siblings
- * (dir/../<from>). A cycle is refused with the whole chain named. */
+ * (dir/../<from>). A cycle is refused with the whole chain named. In a chain, what a recipe
+ * inherits is filled in: architectures, suites and codecs of its parent when it has none of its
+ * own, path-exclude and path-include of its parent before its own. Checked as well: every stage is
+ * built for the architectures of the next, "name/suite" names one of the suites, no account
+ * contradicts one of a parent (the same name and number again, with another home or shell, replaces
+ * it). */
 struct rcp_chain {
 	struct rcp_recipe **stage;
 	size_t n;
@@ -135,3 +142,7 @@ struct rcp_chain {
 int rcp_chain_load(const char *dir, struct rcp_chain *ret, struct eb_error **err) EB_MUST_CHECK;
 void rcp_chain_release(struct rcp_chain *c);
 EB_DEFINE_RELEASE(struct rcp_chain, rcp_chain_release)
+
+/* The OCI "config" object of the whole chain (new reference, possibly empty): a later stage's key
+ * replaces that of an earlier one, but Env is merged by the variables' names and sorted. */
+json_t *rcp_config_merge(const struct rcp_chain *chain);
