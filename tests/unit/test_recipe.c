@@ -1,0 +1,363 @@
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "recipe/check.h"
+#include "recipe/recipe.h"
+#include "testlib.h"
+
+static int parse(const char *text, struct rcp_recipe **ret, struct eb_error **err)
+{
+	return rcp_parse("recipes/bad", "recipes/bad/recipe.yaml", text, strlen(text), ret, err);
+}
+
+static char *read_source(const char *rel, size_t *ret_n)
+{
+	autofree char *path = eb_xasprintf("%s/%s", test_source_root(), rel);
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(b, 1 << 20);
+
+	CHECK_OK(eb_file_read(path, &b, &e), e);
+	*ret_n = b.len;
+	return eb_buf_take(&b);
+}
+
+static struct rcp_recipe *load_full(void)
+{
+	autoerror struct eb_error *e = NULL;
+	struct rcp_recipe *r = NULL;
+	size_t n;
+	autofree char *text = read_source("tests/fuzz/corpus/recipe/full.yaml", &n);
+
+	CHECK_OK(rcp_parse("x/full", "x/full/recipe.yaml", text, n, &r, &e), e);
+	return r;
+}
+
+TEST(recipe, parse_full_reads_every_key)
+{
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = load_full();
+
+	CHECK_STR(r->name, "full");
+	CHECK_STR(r->summary, "every key once");
+	CHECK_STR(r->description, "Several lines,\nfor people.\n");
+	CHECK(!r->version);
+	CHECK_STR(r->version_package, "redis-server");
+	CHECK_STR(r->from, "base");
+	CHECK_INT(r->from_pos.line, 7);
+	CHECK_INT(r->n_architectures, 2);
+	CHECK_STR(r->architectures[1], "arm64");
+	CHECK_INT(r->n_suites, 3);
+	CHECK_STR(r->suites[0].name, "trixie");
+	CHECK_INT(r->suites[0].n_components, 2);
+	CHECK_STR(r->suites[1].components[0], "main");
+	CHECK_INT(r->suites[1].priority, 500);
+	CHECK_INT(r->suites[2].priority, 600);
+	CHECK_INT(r->n_packages, 5);
+	CHECK_STR(r->packages[1].text, "libfoo");
+	CHECK_INT(r->packages[1].n_arches, 1);
+	CHECK_STR(r->packages[2].text, "bar (>= 1:1.2~rc1-3)");
+	CHECK_INT(r->packages[2].n_arches, 0);
+	CHECK_STR(r->exclude[0].text, "systemd");
+	CHECK(!r->recommends);
+	CHECK_STR(r->path_exclude[0].text, "/usr/share/doc/*");
+	CHECK_STR(r->path_include[0].text, "/usr/share/doc/*/copyright");
+	CHECK_STR(r->groups[1].members[0], "redis");
+	CHECK_STR(r->users[0].home, "/data");
+	CHECK_STR(r->users[0].group, "redis");
+	CHECK_INT(r->users[0].gid, 10002);
+	CHECK_STR(r->remove[0].text, "/usr/share/bug/**");
+	CHECK_STR(r->alternatives[0].to, "/usr/bin/mawk");
+	CHECK_STR(r->diversions[0].from, "/a");
+	CHECK_STR(r->codecs[0].library, "libzstd.so.1");
+	CHECK_INT(r->codecs[0].level, 9);
+	CHECK_STR(r->fixups[0].text, "ca-certificates");
+	CHECK_STR(json_string_value(json_object_get(r->annotations, "org.example.key")), "value");
+}
+
+TEST(recipe, parse_full_reads_entries_in_order)
+{
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = load_full();
+	const struct rcp_entry *e = r->entries;
+
+	CHECK_INT(r->n_entries, 4);
+	CHECK_INT(e[0].kind, RCP_FILE);
+	CHECK_STR(e[0].text, "port 6379\n");
+	CHECK_INT(e[0].mode, 0640);
+	CHECK_INT(e[0].uid, 0);
+	CHECK_INT(e[0].gid, 10002);
+	CHECK(e[0].replace);
+	CHECK(!e[1].text && !e[1].replace);
+	CHECK_STR(e[1].source, "files/other");
+	CHECK_INT(e[1].mode, 0644);
+	CHECK_INT(e[2].kind, RCP_DIRECTORY);
+	CHECK_INT(e[2].mode, 0750);
+	CHECK_INT(e[2].uid, 10002);
+	CHECK_INT(e[3].kind, RCP_LINK);
+	CHECK_STR(e[3].target, "dash");
+	CHECK(r->permissions[0].has_mode && r->permissions[0].has_owner);
+	CHECK_INT(r->permissions[0].mode, 04755);
+}
+
+TEST(recipe, parse_full_gives_oci_config)
+{
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = load_full();
+	autofree char *text = eb_json_canonical(r->config, NULL);
+
+	CHECK_STR(text, "{\"Cmd\":[\"/etc/redis.conf\"],"
+			"\"Entrypoint\":[\"/usr/bin/redis-server\"],"
+			"\"Env\":[\"A=b\",\"EMPTY=\",\"N=1\",\"PATH=/usr/bin\"],"
+			"\"ExposedPorts\":{\"16379/tcp\":{},\"53/udp\":{},\"6379/tcp\":{}},"
+			"\"Healthcheck\":{\"Interval\":90000000000,\"Retries\":3,"
+			"\"StartPeriod\":10000000000,"
+			"\"Test\":[\"CMD\",\"/usr/bin/redis-cli\",\"ping\"],"
+			"\"Timeout\":500000000},"
+			"\"Labels\":{\"org.example.a\":\"b\"},\"StopSignal\":\"SIGTERM\","
+			"\"User\":\"10002:10002\",\"Volumes\":{\"/data\":{}},"
+			"\"WorkingDir\":\"/data\"}");
+}
+
+TEST(recipe, parse_minimal_has_defaults)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+
+	CHECK_OK(parse("name: bad\nversion: 1.2-3\n", &r, &e), e);
+	CHECK_STR(r->version, "1.2-3");
+	CHECK(!r->version_package && !r->summary && !r->from && !r->annotations);
+	CHECK_INT(r->n_architectures, 2);
+	CHECK_STR(r->architectures[0], "amd64");
+	CHECK_INT(json_object_size(r->config), 0);
+}
+
+TEST(recipe, parse_directory_that_says_nothing_takes_any_name)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+
+	CHECK_OK(rcp_parse("..", "../recipe.yaml", "name: x\n", 8, &r, &e), e);
+	r = rcp_free(r);
+	CHECK_OK(rcp_parse("a/x//", "recipe.yaml", "name: x\n", 8, &r, &e), e);
+	r = rcp_free(r);
+	CHECK_FAIL(rcp_parse("a/y/", "recipe.yaml", "name: x\n", 8, &r, &e), EB_E_RECIPE,
+		   "expected 'y'", e);
+}
+
+TEST(recipe, parse_owner_forms)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+
+	CHECK_OK(parse("name: bad\nusers: [{name: u, uid: 7}]\ngroups: [{name: g, gid: 9}]\n"
+		       "directories:\n- {path: /a, owner: u}\n- {path: /b, owner: \"u:g\"}\n"
+		       "- {path: /c, owner: \"2147483647:u\"}\n- {path: /d, owner: root:0}\n",
+		       &r, &e),
+		 e);
+	CHECK_INT(r->users[0].gid, 7);
+	CHECK_STR(r->users[0].group, "u");
+	CHECK_INT(r->entries[0].gid, 7);
+	CHECK_INT(r->entries[1].gid, 9);
+	CHECK_INT(r->entries[2].uid, 2147483647);
+	CHECK_INT(r->entries[2].gid, 7);
+	CHECK_INT(r->entries[3].uid, 0);
+}
+
+/* One file of tests/shouldfail/recipes: its first line is "# expect: <part of the message>". */
+static void check_should_fail(const char *name)
+{
+	autofree char *rel = eb_xasprintf("tests/shouldfail/recipes/%s", name);
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+	size_t n, len;
+	autofree char *text = read_source(rel, &n);
+	autofree char *expect = NULL;
+	int got;
+
+	if (strncmp(text, "# expect: ", 10) != 0)
+		test_fail(__FILE__, __LINE__, "%s does not start with '# expect: '", name);
+	len = strcspn(text, "\n");
+	expect = eb_xstrndup(text + 10, len - 10);
+	got = rcp_parse("recipes/bad", name, text, n, &r, &e);
+	if (got != -EB_E_RECIPE)
+		test_fail(__FILE__, __LINE__, "%s gave %d: %s", name, got,
+			  e ? e->message : "accepted");
+	if (!strstr(e->message, expect) || strncmp(e->message, name, strlen(name)) != 0)
+		test_fail(__FILE__, __LINE__, "%s: message \"%s\" lacks \"%s\"", name, e->message,
+			  expect);
+	test_pass();
+}
+
+TEST(recipe, parse_should_fail_files_are_refused)
+{
+	autofree char *dir = eb_xasprintf("%s/tests/shouldfail/recipes", test_source_root());
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+	unsigned int n = 0;
+
+	CHECK(d);
+	while ((entry = readdir(d))) {
+		size_t len = strlen(entry->d_name);
+
+		if (len < 5 || strcmp(entry->d_name + len - 5, ".yaml") != 0)
+			continue;
+		check_should_fail(entry->d_name);
+		n++;
+	}
+	closedir(d);
+	CHECK(n >= 30);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	autoerror struct eb_error *e = NULL;
+
+	CHECK_OK(eb_file_write(path, text, strlen(text), 0644, &e), e);
+}
+
+/* recipes/<name>/recipe.yaml in the test's directory. */
+static void write_recipe(const char *name, const char *text)
+{
+	mkdir(test_path("recipes"), 0755);
+	CHECK_INT(mkdir(test_path("recipes/%s", name), 0755), 0);
+	write_file(test_path("recipes/%s/recipe.yaml", name), text);
+}
+
+static int load(const char *name, struct rcp_chain *ret, struct eb_error **err)
+{
+	return rcp_chain_load(test_path("recipes/%s", name), ret, err);
+}
+
+TEST(recipe, load_missing_says_where)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+
+	CHECK_INT(rcp_load(test_path("none"), &r, &e), -EB_E_NOT_FOUND);
+	CHECK_HAS(e->message, "/none/recipe.yaml");
+	CHECK_HAS(e->hint, "recipe.yaml");
+}
+
+TEST(recipe, load_source_must_be_a_file_inside)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+
+	write_recipe("a", "name: a\nfiles: [{path: /x, source: f}]\n");
+	CHECK_FAIL(rcp_load(test_path("recipes/a"), &r, &e), EB_E_RECIPE,
+		   "recipe.yaml:2:9: files: source", e);
+	CHECK_INT(symlink("/etc/passwd", test_path("recipes/a/f")), 0);
+	CHECK_FAIL(rcp_load(test_path("recipes/a"), &r, &e), EB_E_RECIPE, "source of '/x'", e);
+	CHECK_INT(unlink(test_path("recipes/a/f")), 0);
+	CHECK_INT(mkdir(test_path("recipes/a/f"), 0755), 0);
+	CHECK_FAIL(rcp_load(test_path("recipes/a"), &r, &e), EB_E_RECIPE, "not a regular file", e);
+	CHECK_INT(rmdir(test_path("recipes/a/f")), 0);
+	write_file(test_path("recipes/a/f"), "x");
+	CHECK_OK(rcp_load(test_path("recipes/a"), &r, &e), e);
+}
+
+TEST(recipe, chain_inherits_and_orders)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_chain_release_p) struct rcp_chain c = { 0 };
+
+	write_recipe("base", "name: base\narchitectures: [amd64]\npath-exclude: [\"/a/*\"]\n"
+			     "debian: {suites: [{archive: debian, suite: trixie}]}\n"
+			     "codecs: [{kind: zstd, package: libzstd1, library: libzstd.so.1}]\n");
+	write_recipe("mid", "name: mid\nfrom: base\npath-exclude: [\"/b/*\"]\n");
+	write_recipe("top", "name: top\nfrom: mid\npath-exclude: [\"/c/*\"]\n"
+			    "debian: {packages: [foo/trixie]}\n");
+	CHECK_OK(load("top", &c, &e), e);
+	CHECK_INT(c.n, 3);
+	CHECK_STR(c.stage[0]->name, "base");
+	CHECK_STR(c.stage[2]->name, "top");
+	CHECK_INT(c.stage[2]->n_architectures, 1);
+	CHECK_STR(c.stage[2]->suites[0].name, "trixie");
+	CHECK_STR(c.stage[2]->codecs[0].kind, "zstd");
+	CHECK_INT(c.stage[2]->n_path_exclude, 3);
+	CHECK_STR(c.stage[2]->path_exclude[0].text, "/a/*");
+	CHECK_STR(c.stage[2]->path_exclude[2].text, "/c/*");
+}
+
+TEST(recipe, chain_cycle_names_all)
+{
+	autoerror struct eb_error *e = NULL;
+	struct rcp_chain c;
+
+	write_recipe("a", "name: a\nfrom: b\n");
+	write_recipe("b", "name: b\n\nfrom: c\n");
+	write_recipe("c", "name: c\nfrom: b\n");
+	CHECK_INT(load("a", &c, &e), -EB_E_RECIPE);
+	CHECK_HAS(e->message,
+		  "recipes/c/recipe.yaml:2:7: from: recipes build on each other: b -> c -> b");
+	eb_error_clear(&e);
+	write_recipe("s", "name: s\nfrom: s\n");
+	CHECK_FAIL(load("s", &c, &e), EB_E_RECIPE, "s -> s", e);
+}
+
+TEST(recipe, chain_unknown_parent_names_nearest_sibling)
+{
+	autoerror struct eb_error *e = NULL;
+	struct rcp_chain c;
+
+	write_recipe("base", "name: base\n");
+	write_recipe("a", "name: a\nfrom: bsae\n");
+	write_recipe("b", "name: b\nfrom: something-else\n");
+	CHECK_INT(load("a", &c, &e), -EB_E_RECIPE);
+	CHECK_HAS(e->message, "a/recipe.yaml:2:7: from: no recipe 'bsae' in directory '");
+	CHECK_HAS(e->message, "/recipes'; did you mean 'base'?");
+	eb_error_clear(&e);
+	CHECK_FAIL(load("b", &c, &e), EB_E_RECIPE, "something-else/recipe.yaml')", e);
+}
+
+TEST(recipe, chain_checks_across_stages)
+{
+	autoerror struct eb_error *e = NULL;
+	struct rcp_chain c;
+
+	write_recipe("base", "name: base\narchitectures: [amd64]\nusers: [{name: u, uid: 5}]\n"
+			     "debian: {suites: [{archive: debian, suite: trixie}]}\n");
+	write_recipe("a", "name: a\nfrom: base\narchitectures: [arm64]\n");
+	CHECK_FAIL(load("a", &c, &e), EB_E_RECIPE, "'base' is not built for arm64", e);
+	write_recipe("b", "name: b\nfrom: base\ndebian: {packages: [xx/trixei]}\n");
+	CHECK_FAIL(load("b", &c, &e), EB_E_RECIPE, "did you mean 'trixie'?", e);
+	write_recipe("d", "name: d\nfrom: base\nusers: [{name: u, uid: 6}]\n");
+	CHECK_FAIL(load("d", &c, &e), EB_E_RECIPE, "contradicts user 'u' (uid 5)", e);
+	write_recipe("f", "name: f\nfrom: base\ndebian: {packages: [{name: x, arch: [arm64]}]}\n");
+	CHECK_FAIL(load("f", &c, &e), EB_E_RECIPE, "'x' is not a Debian package name", e);
+	write_recipe("g", "name: g\nfrom: base\ndebian: {packages: [{name: xx, arch: [arm64]}]}\n");
+	CHECK_FAIL(load("g", &c, &e), EB_E_RECIPE, "package 'xx' is for arm64", e);
+	write_recipe("h", "name: h\ndebian: {packages: [xx]}\n");
+	CHECK_FAIL(load("h", &c, &e), EB_E_RECIPE, "recipe.yaml:2:21: there are packages, but no",
+		   e);
+}
+
+TEST(recipe, chain_too_long_is_refused)
+{
+	autoerror struct eb_error *e = NULL;
+	struct rcp_chain c;
+
+	for (int i = 0; i < 17; i++) {
+		autofree char *name = eb_xasprintf("r%d", i);
+		autofree char *text = eb_xasprintf("name: r%d\nfrom: r%d\n", i, i + 1);
+
+		write_recipe(name, text);
+	}
+	CHECK_FAIL(load("r0", &c, &e), EB_E_RECIPE, "more than 16 recipes", e);
+}
+
+TEST(recipe, config_merge_replaces_keys_and_merges_env)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_chain_release_p) struct rcp_chain c = { 0 };
+	autojson json_t *merged = NULL;
+	autofree char *text = NULL;
+
+	write_recipe("base", "name: base\nconfig: {env: {PATH: /bin, A: 1, AB: 2}, cmd: [x, y], "
+			     "user: \"1:1\"}\n");
+	write_recipe("top", "name: top\nfrom: base\nconfig: {env: {A: 9, B: c}, cmd: [z]}\n");
+	CHECK_OK(load("top", &c, &e), e);
+	merged = rcp_config_merge(&c);
+	text = eb_json_canonical(merged, NULL);
+	CHECK_STR(text, "{\"Cmd\":[\"z\"],\"Env\":[\"A=9\",\"AB=2\",\"B=c\",\"PATH=/bin\"],"
+			"\"User\":\"1:1\"}");
+}
