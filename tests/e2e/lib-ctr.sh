@@ -28,7 +28,7 @@
 # shellcheck disable=SC2016 # expands in the init
 CTR_INIT='
 mount -t tmpfs tmpfs /run || exit 1	# shims and runc leave sockets and state under it
-ip link set lo up
+ip link set lo up || exit 1
 # Ports below 1024 are for everyone, as a kubelet and docker set it for their containers.
 echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 containerd -c "$1" >"$2" 2>&1 </dev/null &
@@ -40,7 +40,10 @@ ctr_cgroups() { awk '$3 == "cgroup" || $3 == "cgroup2" {print $2}' /proc/self/mo
 ctr_usable() {
 	[ "$(id -u)" = 0 ] || { echo "needs root"; return 1; }
 	command -v containerd >/dev/null || [ -n "${CTR_ROOT:-}" ] || { echo "no containerd; apt-get install containerd"; return 1; }
-	command -v runc >/dev/null || { echo "no runc; apt-get install runc"; return 1; }
+	local need
+	for need in runc:runc ip:iproute2 python3:python3; do
+		command -v "${need%:*}" >/dev/null || { echo "no ${need%:*}; apt-get install ${need#*:}"; return 1; }
+	done
 	unshare --mount --net --pid --fork true 2>/dev/null || { echo "cannot make namespaces here"; return 1; }
 }
 # Overlay mounts need a file system below that is not overlay itself.
