@@ -1,28 +1,44 @@
 /* Where a layer is cut into blocks.
  *
- * The cuts follow from the list of members alone: a segment that is larger than OCI_BLOCK_MAX is
- * split at the member boundary with the smallest priority (a hash of the member's path, divided by
- * its size in tar blocks so that boundaries are spread by bytes, ties broken by position), and its
- * parts again. The parts are the subtrees of a treap, and a treap's shape depends on the set of its
- * keys only: adding, removing or changing one member changes at most two blocks besides the ones
- * that hold the member itself. A member larger than OCI_BLOCK_MAX stands in blocks of its own and
- * is cut inside by a rolling hash (layer.c). Same members, same cuts: that is what makes layers
- * parallel, randomly readable and cheap to send as a delta. */
+ * The cuts follow from the list of members alone. Each member boundary has a priority: a hash of
+ * the path of the member that begins there, divided by its size in tar blocks, so that low values
+ * are spread evenly by bytes. A boundary is a cut when no boundary within OCI_CUT_RADIUS bytes to
+ * either side has a smaller priority (of equal ones the first counts as smaller). Cuts are thus at
+ * least that far apart, and adding, removing or changing one member can make or unmake one cut to
+ * its left and one to its right: at most two blocks change besides the one that holds it (or held
+ * it). In the few places where no such cut comes within OCI_BLOCK_MAX bytes, the part is split at
+ * its boundary of smallest priority, and its parts again, as long as they are too large; only there
+ * a change may touch one block more.
+ *
+ * A member larger than OCI_BLOCK_MAX stands in blocks of its own and is cut inside by a rolling
+ * hash. Same members, same cuts: that is what makes layers parallel, randomly readable and cheap to
+ * send as a delta. All of this is part of the format: another constant, another digest. */
 #pragma once
 
 #include "base/cleanup.h"
 
-enum { OCI_BLOCK_MAX = 8 * 1024 * 1024 };
+enum {
+	OCI_BLOCK_MAX = 8 * 1024 * 1024,
+	/* Blocks come out twice as long on average: 3.5 MiB. Measured on random lists of small
+	 * files and on the sizes of a real /usr: 0.7 and 2.2 % of the gaps between natural cuts are
+	 * then longer than OCI_BLOCK_MAX; with 2 MiB 1.9 and 3.6 %. */
+	OCI_CUT_RADIUS = 1792 * 1024,
+};
 
 struct oci_cut_item {
 	const char *path;
 	uint64_t bytes; /* header, data and padding */
 };
 
-/* cut_before[i] = a block begins with member i. cut_before[0] is always true (if n > 0). */
+/* cut_before[i] = a block begins with member i. cut_before[0] is always true (if n > 0). Takes time
+ * and memory linear in n, whatever the members. */
 void oci_cut_plan(const struct oci_cut_item *items, size_t n, bool *cut_before);
 
-/* Content-defined cutting inside a huge member: feed bytes, get where the current block ends. */
+/* Content-defined cutting inside a huge member: feed bytes, get where the current block ends. A
+ * block ends where the hash of the last 64 bytes has 21 zero bits at its top, not before
+ * OCI_ROLLING_MIN and at the latest at OCI_BLOCK_MAX; 4 MiB on average. Start with all zero. */
+enum { OCI_ROLLING_MIN = 2 * 1024 * 1024 };
+
 struct oci_cut_rolling {
 	uint64_t hash, length;
 };
