@@ -88,6 +88,17 @@ char *eb_span_dup(struct eb_span a)
 	return s;
 }
 
+char *eb_printable(const char *s, size_t max)
+{
+	size_t n = strnlen(s, max);
+	char *out = eb_xmalloc(n + 4);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (unsigned char)s[i] < 0x20 || s[i] == 0x7f ? '?' : s[i];
+	snprintf(out + n, 4, "%s", s[n] ? "..." : "");
+	return out;
+}
+
 static int parse_base(struct eb_span s, unsigned int base, uint64_t max, uint64_t *ret,
 		      struct eb_error **err)
 {

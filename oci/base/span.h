@@ -24,6 +24,9 @@ bool eb_span_next(struct eb_span *rest, char sep, struct eb_span *ret);
 bool eb_span_word(struct eb_span *rest, struct eb_span *ret);
 
 char *eb_span_dup(struct eb_span a); /* heap, NUL-terminated */
+/* The first max bytes of s for a message (heap): control characters become '?', a cut is shown by
+ * "...". For names that others chose. */
+char *eb_printable(const char *s, size_t max);
 
 /* Decimal digits only, no sign, no blanks, value <= max. Errors: EB_E_FORMAT, EB_E_LIMIT. */
 int eb_parse_u64(struct eb_span s, uint64_t max, uint64_t *ret,
