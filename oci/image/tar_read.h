@@ -15,7 +15,7 @@ struct oci_tar_limits {
 	uint64_t header_bytes; /* of one member's pax and long-name headers */
 	uint32_t path_bytes;   /* of one path or link */
 	uint32_t depth;	       /* components of one path */
-	uint32_t ratio;	       /* most uncompressed bytes per compressed byte, over the first MiB */
+	uint32_t ratio; /* uncompressed bytes per compressed byte, asked above the first MiB */
 };
 /* What a layer or package may be at the most; each value has its reason in tar_read.c. */
 extern const struct oci_tar_limits oci_tar_default_limits;
@@ -36,10 +36,11 @@ int oci_tar_open(struct eb_reader *in, enum oci_tar_filter filter, const struct 
 struct oci_tar_reader *oci_tar_reader_free(struct oci_tar_reader *t);
 EB_DEFINE_CLEANUP(struct oci_tar_reader *, oci_tar_reader_free)
 /* The next member: 1 with *ret filled (valid until the next call), 0 at the end. Paths come without
- * "./", leading or trailing slash; the root directory itself comes as "". Refused with EB_E_FORMAT:
- * ".." components, absolute hard link targets out of the tree, NUL, non-canonical paths; with
- * EB_E_UNSUPPORTED: device nodes, sparse members ("what to do" in the hint); with EB_E_LIMIT: over
- * lim. type may also be '6' (fifo). */
+ * "./" and without slash at the end; the root directory itself comes as "". Refused with
+ * EB_E_FORMAT: absolute paths and hard link targets, ".." components, paths with two spellings
+ * ("a//b"), a missing end of the archive, bytes after it; with EB_E_UNSUPPORTED: device nodes,
+ * sparse members ("what to do" in the hint); with EB_E_LIMIT: over lim. type may also be '6'
+ * (fifo). A name ends at its first NUL. After a failure only oci_tar_reader_free() may follow. */
 int oci_tar_next(struct oci_tar_reader *t, struct oci_tar_entry *ret,
 		 struct eb_error **err) EB_MUST_CHECK;
 /* Data of the current member: count, 0 at its end. */
