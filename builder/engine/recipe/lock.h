@@ -1,22 +1,32 @@
 /* The lock of one recipe: exactly which inputs, one line each, sorted, without any host, made to be
- * reviewed as a diff; and what came out. lock.yaml beside recipe.yaml:
+ * reviewed as a diff; and what came out. lock.yaml beside recipe.yaml (long lines are cut here):
  *
  *   # Made by 'ess-bundle lock'. Review the diff; do not edit.
  *   format: 1
  *   recipe: redis
- *   epoch: 1763773844            # newest input, the clock of the build
+ *   inputs: <sha256 of what the recipes ask for, see rcp_lock_inputs_hash()>
+ *   epoch: 1763773844
  *   suites:
  *   - {archive: debian, suite: trixie, date: 1763773844, sha256: <of InRelease>}
  *   packages:
- *   - {arch: amd64, name: libc6, version: 2.41-12, size: 1, sha256: .., path: pool/main/g/...,
- * archive: debian, suite: trixie, source: glibc} codecs:
- *   - {kind: zstd, level: 9, arch: amd64, version: .., library:
- * usr/lib/x86_64-linux-gnu/libzstd.so.1.5.7, size: , sha256: , path: , archive: debian} results:
- *   - {arch: amd64, codec: zstd, key: <hex>, manifest: sha256:.., config: sha256:.., size: ..}
+ *   - {arch: amd64, name: libc6, version: 2.41-12, size: 2847128, sha256: <of the .deb>, ..
+ *      path: pool/main/g/glibc/libc6_2.41-12_amd64.deb, archive: debian, suite: trixie, ..
+ *      source: glibc}
+ *   codecs:
+ *   - {kind: zstd, level: 9, arch: amd64, version: 1.5.7+dfsg-1, ..
+ *      library: usr/lib/x86_64-linux-gnu/libzstd.so.1.5.7, size: 303984, sha256: .., path: .., ..
+ *      archive: debian}
+ *   results:
+ *   - {arch: amd64, codec: zstd, key: <hex>, manifest: sha256:.., config: sha256:.., ..
+ *      size: 1234}
  *   layers:
- *   - {arch: amd64, codec: zstd, n: 0, name: glibc, diff_id: .., digest: .., size: .., diff_size: ..}
+ *   - {arch: amd64, codec: zstd, n: 0, name: glibc, diff_id: sha256:.., digest: sha256:.., ..
+ *      size: 11, diff_size: 22}
  *
- * Only the packages that this stage adds to those of `from` are listed. */
+ * epoch is that of the newest input: the clock of the build. A package whose own architecture is
+ * not that of the image has "deb_arch: all" after "arch". Keys come in this order; a section
+ * without lines is left out; values that YAML could misread are quoted. Only the packages that this
+ * stage adds to those of `from` are listed. */
 #pragma once
 
 #include "base/cleanup.h"
@@ -31,10 +41,10 @@ struct rcp_locked_suite {
 };
 
 struct rcp_locked_package {
-	const char
-		*arch; /* of the image: amd64 (an Architecture: all package is listed for each) */
+	/* of the image: amd64 (an Architecture: all package is listed for each) */
+	const char *arch;
 	const char *name, *version, *path, *archive, *suite, *source, *sha256;
-	const char *deb_arch; /* of the package: amd64, all */
+	const char *deb_arch; /* of the package: amd64, all; NULL when adding: as arch */
 	uint64_t size;
 };
 
@@ -46,7 +56,7 @@ struct rcp_locked_codec {
 
 struct rcp_locked_result {
 	const char *arch, *codec;      /* "amd64", "zstd" */
-	const char *key;              /* 64 hex digits: hash of all that decided the result */
+	const char *key;	       /* 64 hex digits: hash of all that decided the result */
 	const char *manifest, *config; /* digests */
 	uint64_t size;		       /* of the manifest, bytes */
 };
@@ -54,16 +64,18 @@ struct rcp_locked_result {
 struct rcp_locked_layer {
 	const char *arch, *codec, *diff_id, *digest;
 	const char *name; /* which inputs it holds: letters, digits, "+-._ " */
-	unsigned int n; /* position among the layers that this stage adds */
+	unsigned int n;	  /* position among the layers that this stage adds */
 	uint64_t size, diff_size;
 };
 
 struct rcp_lock {
 	struct eb_arena *arena;
-	const char *file, *recipe;
+	const char *file; /* as reached; NULL when not read from one */
+	const char *recipe;
 	int64_t epoch_sec;
-	const char *inputs_sha256; /* hash of the recipe parts that this lock answers; for "lock is
-				      stale" */
+	/* Hash of the recipe parts that this lock answers, for "lock is stale". Whoever makes a
+	 * lock sets it, to text that outlives the lock (its arena will do). */
+	const char *inputs_sha256;
 	struct rcp_locked_suite *suites;
 	struct rcp_locked_package *packages;
 	struct rcp_locked_codec *codecs;
@@ -72,7 +84,8 @@ struct rcp_lock {
 	size_t n_suites, n_packages, n_codecs, n_results, n_layers;
 };
 
-/* EB_E_NOT_FOUND (with the hint to run lock) when dir has no lock.yaml. */
+/* EB_E_NOT_FOUND (with the hint to run lock) when dir has no lock.yaml. Malformed: EB_E_RECIPE with
+ * file:line:column. What was read is sorted. */
 int rcp_lock_load(const char *dir, struct rcp_lock **ret, struct eb_error **err) EB_MUST_CHECK;
 int rcp_lock_parse(const char *file, const char *text, size_t n, struct rcp_lock **ret,
 		   struct eb_error **err) EB_MUST_CHECK;
@@ -86,10 +99,14 @@ void rcp_lock_add_codec(struct rcp_lock *l, const struct rcp_locked_codec *c);
 void rcp_lock_add_result(struct rcp_lock *l, const struct rcp_locked_result *r);
 void rcp_lock_add_layer(struct rcp_lock *l, const struct rcp_locked_layer *y);
 void rcp_lock_clear_results(struct rcp_lock *l); /* results and layers */
-/* Canonical text: sorted, the same for the same content (heap). */
+void rcp_lock_sort(struct rcp_lock *l);
+/* Canonical text: sorts l, the same for the same content (heap). Reading it back and writing again
+ * gives the same bytes. */
 char *rcp_lock_write(struct rcp_lock *l, size_t *ret_n);
-/* What a human reviews: "+ libfoo 1.2 (amd64)", "- ...", "~ libc6 2.41-11 -> 2.41-12 (amd64,
- * security)" one per line; "" when nothing changes. old may be NULL. Heap. */
+/* What a human reviews, one line per change: "+ libfoo 1.2 (amd64)", "- ...",
+ * "~ libc6 2.41-11 -> 2.41-12 (amd64, arm64, security)", also of suites and codecs, and last
+ * "4 changes, +1.2 MiB" (of packages to download). "" when no input changes; results do not count.
+ * old may be NULL. Heap. */
 char *rcp_lock_diff(const struct rcp_lock *old, const struct rcp_lock *now);
 /* The hash that inputs_sha256 holds, over the parts of the chain's recipes that decide which inputs
  * are chosen (suites, packages, exclude, recommends, architectures, codecs). */
