@@ -41,6 +41,12 @@ struct pkg_deb_limits {
 };
 extern const struct pkg_deb_limits pkg_deb_default_limits;
 
+/* The form the index is stored in: deb_index.c. parse takes text of anybody. */
+struct eb_buf;
+void pkg_deb_index_write(const struct pkg_deb_index *x, struct eb_buf *out);
+int pkg_deb_index_parse(const char *text, size_t n, struct pkg_deb_index **ret,
+			struct eb_error **err) EB_MUST_CHECK;
+
 /* Read the whole package (takes ownership of in) and check it; what is for messages. */
 int pkg_deb_index_read(struct eb_reader *in, const char *what, const struct pkg_deb_limits *lim,
 		       struct pkg_deb_index **ret, struct eb_error **err) EB_MUST_CHECK;
