@@ -33,8 +33,7 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Names of the directories in `parent` that hold a recipe.yaml, sorted, NULL-terminated. */
-static const char *const *list_recipes(struct eb_arena *arena, const char *parent)
+const char *const *rcp_list_recipes(struct eb_arena *arena, const char *parent)
 {
 	const char **names = eb_arena_alloc(arena, (MAX_SIBLINGS + 1) * sizeof(*names));
 	DIR *d = opendir(parent);
@@ -63,7 +62,7 @@ static int throw_missing(const struct rcp_recipe *child, const char *dir, struct
 	EB_CLEANUP(eb_arena_free_p) struct eb_arena *arena = eb_arena_new();
 	const char *slash = strrchr(dir, '/');
 	const char *parent = slash ? eb_arena_strndup(arena, dir, (size_t)(slash - dir)) : ".";
-	const char *near = eb_nearest(child->from, list_recipes(arena, parent));
+	const char *near = eb_nearest(child->from, rcp_list_recipes(arena, parent));
 
 	if (near)
 		return rcp_throw(&child->from_pos, err,

@@ -146,3 +146,7 @@ EB_DEFINE_RELEASE(struct rcp_chain, rcp_chain_release)
 /* The OCI "config" object of the whole chain (new reference, possibly empty): a later stage's key
  * replaces that of an earlier one, but Env is merged by the variables' names and sorted. */
 json_t *rcp_config_merge(const struct rcp_chain *chain);
+
+/* Names of the directories in `parent` that hold a recipe.yaml, sorted, NULL-terminated, at most
+ * 1000, in the arena; for "did you mean". None when the directory cannot be read. */
+const char *const *rcp_list_recipes(struct eb_arena *arena, const char *parent);

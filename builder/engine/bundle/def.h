@@ -1,0 +1,55 @@
+/* A bundle's definition: which images it holds and what they are called. Read from
+ * bundles/<name>/bundle.yaml; the JSON Schema beside the code (bundle.schema.json) says the same
+ * for editors:
+ *
+ *   name: quickstart
+ *   version: 0.1.0
+ *   summary: one line
+ *   registry: ess.internal            # host part of the images' names
+ *   images:
+ *   - {recipe: ../../recipes/redis, name: redis, tag: "8.0"}
+ *   compression: zstd                 # or gzip
+ *   tool: files/launcher.sh           # becomes the member `ess-bundle`
+ *   annotations: {}
+ *
+ * Immutable after loading; all strings live in the definition's arena. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/codec.h"
+#include "recipe/recipe.h"
+
+struct bnd_def_image {
+	const char *recipe; /* as written */
+	const char *dir; /* the recipe's directory, to be opened: the definition's and `recipe` */
+	const char
+		*name; /* of the repository, without host: "redis"; the recipe's name by default */
+	const char *tag; /* NULL: the version of the image */
+	struct rcp_pos pos;
+};
+
+struct bnd_def {
+	struct eb_arena *arena;
+	const char *dir, *file; /* directory, and bundle.yaml in it, as the user reached them */
+	const char *name, *version;
+	const char *summary; /* NULL when not given */
+	const char *registry;
+	struct bnd_def_image *images; /* at least one, names differ */
+	size_t n_images;
+	enum eb_codec_kind compression;
+	const char *tool; /* path below dir, or NULL */
+	struct rcp_pos tool_pos;
+	json_t *annotations; /* object of strings, or NULL */
+};
+
+enum { BND_DEF_MAX_IMAGES = 1000 };
+
+/* dir holds bundle.yaml. Every image's recipe directory and the tool must exist; what is in them is
+ * not looked at. Errors: EB_E_NOT_FOUND without bundle.yaml, EB_E_RECIPE with file:line:column. */
+int bnd_def_load(const char *dir, struct bnd_def **ret, struct eb_error **err) EB_MUST_CHECK;
+/* The same from text, without looking at the disk. */
+int bnd_def_parse(const char *dir, const char *file, const char *text, size_t n,
+		  struct bnd_def **ret, struct eb_error **err) EB_MUST_CHECK;
+struct bnd_def *bnd_def_free(struct bnd_def *d);
+EB_DEFINE_CLEANUP(struct bnd_def *, bnd_def_free)
