@@ -73,16 +73,16 @@ static void add_bar(const struct ui *u, struct eb_buf *b, unsigned int cells, do
 		eb_buf_addc(b, ']');
 }
 
-/* " 45%  12.3 MiB/27.1 MiB  3.2 MiB/s  eta 0:05" */
-static void format_numbers(const struct ui_task *t, char *out, size_t n)
+/* " 45%  12.3 MiB/27.1 MiB  3.2 MiB/s  eta 0:05", without the rate (level 1) and then the amounts
+ * (level 2) where there is no room. */
+static void format_numbers(const struct ui_task *t, int level, char *out, size_t n)
 {
-	char done[24], total[24], rate[24], eta[24] = "";
+	char done[24], total[24], rate[24], eta[24] = "", per_sec[32] = "", amounts[56] = "";
 	uint64_t left = t->total > t->done ? t->total - t->done : 0;
-	char per_sec[32] = "";
 
 	ui_format_amount(t->unit, t->done, done);
 	ui_format_amount(t->unit, t->total, total);
-	if (t->sample_usec != t->start_usec && t->unit == EB_UNIT_BYTES) {
+	if (level < 1 && t->sample_usec != t->start_usec && t->unit == EB_UNIT_BYTES) {
 		ui_format_amount(t->unit, (uint64_t)t->rate, rate);
 		snprintf(per_sec, sizeof(per_sec), "  %s/s", rate);
 	}
@@ -90,11 +90,13 @@ static void format_numbers(const struct ui_task *t, char *out, size_t n)
 		snprintf(out, n, "%s%s", done, per_sec);
 		return;
 	}
+	if (level < 2)
+		snprintf(amounts, sizeof(amounts), "  %s/%s", done, total);
 	if (left && t->rate > 0.01)
 		ui_format_eta((uint64_t)((double)left / t->rate + 0.5), eta);
-	snprintf(out, n, "%3.0f%%  %s/%s%s%s%s",
-		 t->done >= t->total ? 100.0 : (double)t->done * 99.999 / (double)t->total, done,
-		 total, per_sec, eta[0] ? "  eta " : "", eta);
+	snprintf(out, n, "%3.0f%%%s%s%s%s",
+		 t->done >= t->total ? 100.0 : (double)t->done * 99.999 / (double)t->total, amounts,
+		 per_sec, eta[0] ? "  eta " : "", eta);
 }
 
 static void add_task(struct ui *u, struct eb_buf *b, const struct screen *s,
@@ -106,7 +108,6 @@ static void add_task(struct ui *u, struct eb_buf *b, const struct screen *s,
 	char numbers[128], head[MAX_NAME + 8];
 	int name = s->name_width, bar;
 
-	format_numbers(t, numbers, sizeof(numbers));
 	if (name > (int)room / 3)
 		name = (int)room / 3;
 	if ((int)strlen(t->name) > name && name > 3)
@@ -122,6 +123,11 @@ static void add_task(struct ui *u, struct eb_buf *b, const struct screen *s,
 		add_bar(u, b, cells, (double)t->done / (double)t->total);
 		eb_buf_adds(b, " ");
 		used += cells + (unsigned int)frame + 1;
+	}
+	for (int level = 0; level < 3; level++) {
+		format_numbers(t, level, numbers, sizeof(numbers));
+		if (used + strlen(numbers) <= room)
+			break;
 	}
 	if (used < room) {
 		eb_buf_addf(b, "%.*s", (int)(room - used), numbers);
