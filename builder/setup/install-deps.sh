@@ -1,0 +1,110 @@
+#!/bin/sh
+# Installs the Debian packages that are missing, and nothing else; asks nothing.
+#
+#   install-deps.sh [--list] build|quickstart|test|dev
+#
+# quickstart includes build; test includes both; dev includes all. --list only prints what is missing.
+# Works when the package lists are empty or stale. sudo is used only by a user who is not root.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+list_only=
+if [ "${1:-}" = --list ]; then
+	list_only=1
+	shift
+fi
+case ${1:-} in
+build) purposes='build' ;;
+quickstart) purposes='build quickstart' ;;
+test) purposes='build quickstart test' ;;
+dev) purposes='build quickstart test dev' ;;
+*)
+	echo "usage: $0 [--list] build|quickstart|test|dev" >&2
+	exit 2
+	;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	echo "install-deps: no apt-get here; the programs named in $here/packages are taken to be there" >&2
+	exit 0
+fi
+
+is_installed() {
+	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+# Prints the first of the alternatives that apt can install.
+candidate() {
+	for p in $(echo "$1" | tr '|' ' '); do
+		if apt-cache policy "$p" 2>/dev/null | grep -q '^  Candidate: [^(]'; then
+			echo "$p"
+			return 0
+		fi
+	done
+	return 1
+}
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		DEBIAN_FRONTEND=noninteractive "$@"
+	elif command -v sudo >/dev/null; then
+		sudo DEBIAN_FRONTEND=noninteractive "$@"
+	else
+		echo "install-deps: packages are missing, and this is neither root nor is there sudo:" >&2
+		echo "  $missing" >&2
+		exit 1
+	fi
+}
+updated=
+update() {
+	[ -z "$updated" ] || return 1
+	updated=1
+	as_root apt-get -qq -o DPkg::Lock::Timeout=300 update >&2
+}
+# Fills $names; false when apt knows none of some package's alternatives.
+resolve() {
+	names=
+	for m in $missing; do
+		if ! n=$(candidate "$m"); then
+			unknown=$m
+			return 1
+		fi
+		names="$names $n"
+	done
+}
+install() {
+	# shellcheck disable=SC2086 # a list of words
+	as_root apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
+		-o Dpkg::Options::=--force-confold install $names >&2
+}
+
+missing=
+for purpose in $purposes; do
+	names=$(awk -v want="$purpose" '!/^#/ && $2 == want { print $1 }' "$here/packages")
+	for p in $names; do
+		found=
+		for a in $(echo "$p" | tr '|' ' '); do
+			! is_installed "$a" || found=1
+		done
+		[ -n "$found" ] || missing="$missing $p"
+	done
+done
+missing=${missing# }
+if [ -z "$missing" ]; then
+	exit 0
+fi
+if [ -n "$list_only" ]; then
+	echo "$missing" | tr ' ' '\n'
+	exit 0
+fi
+
+echo "install-deps: installing $missing" >&2
+if ! resolve; then
+	update || true
+	if ! resolve; then
+		echo "install-deps: apt knows no package $unknown" >&2
+		exit 1
+	fi
+fi
+# Stale lists name files that are gone: refresh them and try once more.
+if ! install; then
+	update && resolve && install
+fi
