@@ -1,0 +1,6 @@
+# The whole suite. It installs what it needs and builds in sub-makes, so nothing here depends on a library.
+test: ## install what is missing to test, run everything; P="lint unit e2e/build" picks parts
+	@tests/run.sh $(P)
+install-deps: ## install what is missing to build
+	@builder/setup/install-deps.sh build
+.PHONY: test install-deps
