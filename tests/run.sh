@@ -1,0 +1,118 @@
+#!/bin/bash
+# usage: run.sh [--list] [PART]...
+# Runs the parts of the suite one after the other, keeps their output in out/test-logs/, prints how long each
+# took and, as the last line, the sum: "N passed, N failed". Without arguments all parts that are there.
+#
+#	lint          the house rules                 unit       unit tests
+#	unit-asan     unit tests under sanitizers     fuzz       the corpus, replayed under sanitizers
+#	solver, shouldfail, repro                     tests/<part>/run.sh, or matrix.sh for repro
+#	e2e/NAME      tests/e2e/NAME.sh
+#
+# A part says "N passed, N failed[, N skipped]" at its end, or speaks TAP. One that ends with another
+# status than 0 without counting a failure counts as one. SKIP_DEPS=1 installs nothing; PART_TIMEOUT is how
+# many seconds a part may take (1800).
+set -uo pipefail
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+cd "$ROOT" || exit 1
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+LOGS=out/test-logs
+JOBS=$(nproc 2>/dev/null || echo 1)
+LIMIT=(timeout --kill-after=30 "${PART_TIMEOUT:-1800}")
+passed=0 failed=0 skipped=0
+
+parts() {
+	echo lint unit unit-asan
+	compgen -G 'tests/fuzz/fuzz_*.c' | grep -qv /fuzz_main.c && echo fuzz
+	[ ! -x tests/solver/run.sh ] || echo solver
+	[ ! -x tests/shouldfail/run.sh ] || echo shouldfail
+	for script in tests/e2e/*.sh; do
+		case $script in
+		*/lib*.sh | '*') ;;
+		*) echo "e2e/$(basename "$script" .sh)" ;;
+		esac
+	done
+	[ ! -x tests/repro/matrix.sh ] || echo repro
+}
+
+build() { make --no-print-directory -j "$JOBS" "$@"; }
+
+run_part() {
+	case $1 in
+	lint) build out/ess-bundle && build lint ;;
+	unit) build out/unit-tests out/ess-bundle && "${LIMIT[@]}" out/unit-tests ;;
+	unit-asan)
+		build SAN=address,undefined out-address-undefined/unit-tests &&
+			UBSAN_OPTIONS=print_stacktrace=1 "${LIMIT[@]}" out-address-undefined/unit-tests
+		;;
+	fuzz) build fuzz-replay ;;
+	repro) build all && "${LIMIT[@]}" tests/repro/matrix.sh ;;
+	e2e/*) build all && "${LIMIT[@]}" "tests/$1.sh" ;;
+	*)
+		if [ ! -x "tests/$1/run.sh" ]; then
+			echo "there is no part '$1'; 'tests/run.sh --list' names them"
+			return 2
+		fi
+		build all && "${LIMIT[@]}" "tests/$1/run.sh"
+		;;
+	esac
+}
+
+# Adds a log's numbers to the sum; $1 log, $2 exit status. Prints "passed failed skipped".
+count() {
+	awk -v status="$2" '
+	/^ok( |$)/ { tap = 1; if (/# *SKIP/) s++; else p++ }
+	/^not ok( |$)/ { tap = 1; f++ }
+	/^Bail out!/ { tap = 1; f++ }
+	/^1\.\.[0-9]+/ { split($1, plan, "\\.\\."); planned = plan[2] + 0; has_plan = 1; if (planned == 0 && /SKIP/) { tap = 1; s++ } }
+	/^[0-9]+ passed, [0-9]+ failed/ { sum = $0 }
+	END {
+		if (sum) {
+			n = split(sum, w, " ")
+			p = w[1]; f = w[3]; s = n >= 6 ? w[5] : 0
+		} else if (tap && has_plan && planned > 0 && planned != p + f + s && f == 0) {
+			f = 1
+		}
+		if (status != 0 && f + 0 == 0)
+			f = 1
+		if (p + f + s == 0)
+			f = 1
+		print p + 0, f + 0, s + 0
+	}' "$1"
+}
+
+one() {
+	local part=$1 log status begin took p f s
+	log=$LOGS/${part//\//-}.log
+	begin=$(date +%s%N)
+	run_part "$part" >"$log" 2>&1 </dev/null && status=0 || status=$?
+	took=$(awk -v ns=$(($(date +%s%N) - begin)) 'BEGIN { printf "%.1f", ns / 1e9 }')
+	read -r p f s < <(count "$log" "$status")
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	printf '%-4s %-28s %5d passed %3d failed %3d skipped %8s s\n' "$([ "$f" = 0 ] && echo ok || echo FAIL)" "$part" "$p" "$f" "$s" "$took"
+	if [ "$f" != 0 ]; then
+		echo "     --- end of $log"
+		{ grep -E '^(not ok|FAIL|Bail out)' "$log" | head -n 20; tail -n 30 "$log"; } | cut -c1-300 | sed 's/^/     /'
+		echo "     ---"
+	fi
+	[ "$s" = 0 ] || { grep -E '# *SKIP|^SKIP |^skipped ' "$log" | head -n 20 | cut -c1-200 | sed 's/^/     /' || :; }
+}
+
+if [ "${1:-}" = --list ]; then
+	parts
+	exit
+fi
+if [ -z "${SKIP_DEPS:-}" ] && ! builder/setup/install-deps.sh test; then
+	echo "FAIL install-deps"
+	echo "0 passed, 1 failed"
+	exit 1
+fi
+mkdir -p "$LOGS"
+[ $# -gt 0 ] || mapfile -t all < <(parts | tr ' ' '\n')
+begin=$SECONDS
+for part in "${@:-${all[@]}}"; do
+	one "$part"
+done
+echo "total $((SECONDS - begin)) s, logs in $LOGS"
+[ "$skipped" = 0 ] || echo "$skipped skipped, each with its reason above"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
