@@ -102,7 +102,7 @@ $(OUT)/libengine.a: $(call objs,$(ENGINE_SRC))
 $(OUT)/ess-bundle: $(call objs,$(CLI_SRC)) $(OUT)/libengine.a $(OUT)/liboci.a
 	$(call say,LD,$@)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LIBS)
 $(OUT)/unit-tests: $(call objs,$(UNIT_SRC)) $(call objs,$(filter-out builder/cli/main.c,$(CLI_SRC))) $(OUT)/libengine.a $(OUT)/liboci.a
-	$(call say,LD,$@)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LIBS) -lcunit
+	$(call say,LD,$@)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LIBS) -lcunit -lssl
 
 unit: $(OUT)/unit-tests $(OUT)/ess-bundle ## run the unit tests; T=pattern picks some
 	@$(OUT)/unit-tests $(T)

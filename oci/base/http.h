@@ -17,7 +17,11 @@ struct eb_http_options {
 	unsigned int parallel;		  /* transfers at once; 0 = 6 */
 	unsigned int max_redirects;	  /* 0 = 5 */
 	uint64_t max_rate;		  /* bytes per second over all, 0 = no limit */
+	unsigned int backoff_msec; /* wait before the second try; doubles, jittered; 0 = 500 */
 };
+
+/* Only http and https; proxies are taken from the usual variables by libcurl. The strings of o are
+ * copied; o may be NULL. Errors: that of a ca_file which cannot be read. */
 
 int eb_http_new(const struct eb_http_options *o, struct eb_http **ret,
 		struct eb_error **err) EB_MUST_CHECK;
@@ -33,13 +37,14 @@ struct eb_http_get {
 	void *ctx;
 	/* Body bytes as they come. `at` is their offset in the resource: when a server ignores the
 	 * range, or a retry starts anew, `at` jumps back (to 0) and earlier bytes are to be
-	 * dropped. */
+	 * dropped (n is 0 when nothing takes their place). A failure ends the transfer with that
+	 * code, without a retry. */
 	int (*body)(void *ctx, uint64_t at, const void *p, size_t n, struct eb_error **err);
 
 	/* result */
-	int result; /* 0, or negative code */
-	struct eb_error *error;
-	long status; /* last HTTP status, 0 if none came */
+	int result;		/* 0, or negative code */
+	struct eb_error *error; /* set when result < 0; the caller frees it */
+	long status;		/* last HTTP status, 0 if none came */
 };
 
 /* All transfers, at most `parallel` at once, started in order. Each is retried on its own (network
@@ -47,7 +52,8 @@ struct eb_http_get {
  * 404 and 410 give EB_E_NOT_FOUND, 401 and 403 EB_E_AUTH, the rest EB_E_NETWORK. `done` (may be
  * NULL) is called once per transfer, in the order they end; a transfer it adds by eb_http_add() is
  * run too (for a second mirror). Returns 0 when all ended well, else the first failure by order;
- * every transfer has its own result. */
+ * every transfer has its own result. A failure reads "WHAT: GET URL: attempt 4 of 4: HTTP 503;
+ * 1048576 of 5242880 bytes"; user and query parts of URLs are left out of messages. */
 int eb_http_get_all(struct eb_http *h, struct eb_http_get *const *gets, size_t n,
 		    void (*done)(void *ctx, struct eb_http_get *g), void *ctx,
 		    struct eb_error **err) EB_MUST_CHECK;
