@@ -239,7 +239,8 @@ struct verify_reader {
 	struct eb_reader base;
 	struct eb_reader *in;
 	struct eb_hash *hash;
-	char expect[EB_SHA256_HEX + 1];
+	char expect[EB_HASH_MAX_HEX + 1];
+	const char *alg;
 	uint64_t size, seen;
 	char *what;
 	bool done;
@@ -256,8 +257,8 @@ static ssize_t verify_end(struct verify_reader *r, struct eb_error **err)
 				(unsigned long long)r->size, (unsigned long long)r->seen);
 	eb_hash_final_hex(r->hash, got);
 	if (strcmp(got, r->expect) != 0)
-		return eb_throw(err, EB_E_DIGEST, "%s: expected sha256:%s, found sha256:%s",
-				r->what, r->expect, got);
+		return eb_throw(err, EB_E_DIGEST, "%s: expected %s:%s, found %s:%s", r->what,
+				r->alg, r->expect, r->alg, got);
 	r->done = true;
 	return 0;
 }
@@ -294,10 +295,12 @@ struct eb_reader *eb_reader_verify(struct eb_reader *in, const char *expect_hex,
 {
 	static const struct eb_reader_ops ops = { verify_read, verify_free };
 	struct verify_reader *r = eb_xcalloc(1, sizeof(*r));
+	bool is_512 = strlen(expect_hex) == EB_HASH_MAX_HEX;
 
 	r->base.ops = &ops;
 	r->in = in;
-	r->hash = eb_hash_new(EB_SHA256);
+	r->hash = eb_hash_new(is_512 ? EB_SHA512 : EB_SHA256);
+	r->alg = is_512 ? "sha512" : "sha256";
 	snprintf(r->expect, sizeof(r->expect), "%s", expect_hex);
 	r->size = size;
 	r->what = eb_xstrdup(what);

@@ -39,7 +39,8 @@ struct eb_reader *eb_reader_fd(int fd, bool own) EB_MALLOC;
 struct eb_reader *eb_reader_mem(const void *p, size_t n) EB_MALLOC; /* borrows p */
 /* At most max bytes: reading on gives EB_E_LIMIT naming `what` (copied). Takes ownership of in. */
 struct eb_reader *eb_reader_limit(struct eb_reader *in, uint64_t max, const char *what) EB_MALLOC;
-/* Checks at the end of `in` that its SHA-256 is `expect_hex` and, unless UINT64_MAX, its size:
+/* Checks at the end of `in` that its SHA-256 (SHA-512 for 128 digits) is `expect_hex` and, unless
+ * UINT64_MAX, its size; so read on to the end before trusting what was read:
  * EB_E_DIGEST naming `what` otherwise. Takes ownership of in. */
 struct eb_reader *eb_reader_verify(struct eb_reader *in, const char *expect_hex, uint64_t size,
 				   const char *what) EB_MALLOC;
