@@ -361,3 +361,114 @@ TEST(recipe, config_merge_replaces_keys_and_merges_env)
 	CHECK_STR(text, "{\"Cmd\":[\"z\"],\"Env\":[\"A=9\",\"AB=2\",\"B=c\",\"PATH=/bin\"],"
 			"\"User\":\"1:1\"}");
 }
+
+/* The member of a schema that describes a value: the schema itself, what its $ref names, or the
+ * alternative of its oneOf that has this type. */
+static json_t *schema_for(json_t *root, json_t *schema, const char *type)
+{
+	const char *ref = json_string_value(json_object_get(schema, "$ref"));
+	json_t *choice, *kind;
+	size_t i;
+
+	if (ref)
+		return schema_for(root, json_object_get(json_object_get(root, "$defs"), ref + 8),
+				  type);
+	json_array_foreach(json_object_get(schema, "oneOf"), i, choice)
+	{
+		kind = json_object_get(schema_for(root, choice, type), "type");
+		if (kind && strcmp(json_is_string(kind) ? json_string_value(kind) : "", type) == 0)
+			return choice;
+	}
+	return schema;
+}
+
+/* Every key of the document is a property of the schema, which gets marked. */
+static void mark_used(json_t *root, json_t *schema, const struct rcp_yaml *v)
+{
+	if (v->kind == RCP_YAML_LIST) {
+		schema = schema_for(root, schema, "array");
+		for (size_t i = 0; i < v->n; i++)
+			mark_used(root, json_object_get(schema, "items"), v->items[i]);
+	} else if (v->kind == RCP_YAML_MAP) {
+		schema = schema_for(root, schema, "object");
+		for (size_t i = 0; i < v->n; i++) {
+			json_t *p = json_object_get(json_object_get(schema, "properties"),
+						    v->keys[i]->text);
+
+			if (!p && json_is_object(json_object_get(schema, "additionalProperties")))
+				continue;
+			if (!p)
+				test_fail(__FILE__, __LINE__, "the schema lacks '%s' (line %u)",
+					  v->keys[i]->text, v->keys[i]->line);
+			json_object_set_new(p, "x-used", json_true());
+			mark_used(root, p, v->items[i]);
+		}
+	}
+}
+
+/* Every property of the schema was used by the document and says what it is for. */
+static void check_used(json_t *schema)
+{
+	json_t *member, *p;
+	const char *key;
+	size_t i;
+
+	json_object_foreach(json_object_get(schema, "properties"), key,
+			    p) if (!json_object_get(p, "x-used") ||
+				   !json_object_get(p, "description"))
+		test_fail(__FILE__, __LINE__,
+			  "'%s' of the schema is not in full.yaml or has no description", key);
+	if (json_is_object(schema))
+		json_object_foreach(schema, key, member) check_used(member);
+	json_array_foreach(schema, i, member) check_used(member);
+}
+
+static void check_schema(const char *schema, const char *full)
+{
+	EB_CLEANUP(eb_arena_free_p) struct eb_arena *a = eb_arena_new();
+	autoerror struct eb_error *e = NULL;
+	autojson json_t *root = NULL;
+	struct rcp_yaml *y;
+	size_t n_schema, n_full;
+	autofree char *schema_text = read_source(schema, &n_schema);
+	autofree char *full_text = read_source(full, &n_full);
+
+	CHECK_OK(eb_json_parse(schema_text, n_schema, 1 << 20, &root, &e), e);
+	CHECK_OK(rcp_yaml_parse("full.yaml", full_text, n_full, a, &y, &e), e);
+	mark_used(root, root, y);
+	check_used(root);
+}
+
+/* full.yaml holds only keys that the parser takes; the parser's own list of top keys is held
+ * to the schema's by the next test. */
+TEST(recipe, schema_has_the_keys_of_a_full_recipe)
+{
+	check_schema("builder/engine/recipe/recipe.schema.json",
+		     "tests/fuzz/corpus/recipe/full.yaml");
+}
+
+TEST(recipe, schema_has_the_keys_of_a_full_bundle)
+{
+	check_schema("builder/engine/bundle/bundle.schema.json",
+		     "tests/fuzz/corpus/bundle_def/full.yaml");
+}
+
+TEST(recipe, schema_top_level_is_what_the_parser_names)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+	autojson json_t *root = NULL;
+	size_t n, count = 1;
+	autofree char *text = read_source("builder/engine/recipe/recipe.schema.json", &n);
+	const char *list, *key;
+	json_t *p;
+
+	CHECK_OK(eb_json_parse(text, n, 1 << 20, &root, &e), e);
+	CHECK_INT(parse("qqqqqqqqqqqqqqqqqqqq: x\n", &r, &e), -EB_E_RECIPE);
+	list = strstr(e->message, "known here: ");
+	CHECK(list);
+	for (const char *c = list; *c; c++)
+		count += *c == ',';
+	json_object_foreach(json_object_get(root, "properties"), key, p) CHECK_HAS(list, key);
+	CHECK_INT(count, json_object_size(json_object_get(root, "properties")));
+}
