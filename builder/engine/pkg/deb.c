@@ -122,12 +122,14 @@ int pkg_deb_end_(struct pkg_ar *ar, struct eb_error **err)
 	return r;
 }
 
-int pkg_deb_verdict_(struct pkg_ar *ar, int r, struct eb_error **err)
+int pkg_deb_verdict_(struct pkg_ar *ar, int r, const char *what, struct eb_error **err)
 {
 	autoerror struct eb_error *e = NULL;
 
-	if (r >= 0 || pkg_ar_drain(ar, &e) != -EB_E_DIGEST)
+	if (r == -EB_E_DIGEST)
 		return r;
+	if (pkg_ar_drain(ar, &e) != -EB_E_DIGEST)
+		return eb_prefix(err, r, "package '%s'", what);
 	eb_error_clear(err);
 	return eb_error_forward(err, EB_TAKE_PTR(e));
 }
@@ -238,7 +240,7 @@ static int data_entry(struct pkg_deb_index *x, const struct oci_tar_entry *m, si
 					"'%s': member of type '%c', expected a file, directory or "
 					"link",
 					m->path, m->type),
-			       "exclude the package, or the path with path-exclude");
+			       "exclude the package: images hold files, directories and links");
 	r = eb_grow(&x->entries, alloc, x->n_entries + 1, sizeof(*x->entries), (size_t)lim->entries,
 		    "members", err);
 	if (r < 0)
@@ -292,7 +294,7 @@ int pkg_deb_index_read(struct eb_reader *in, const char *what, const struct pkg_
 	if (r >= 0)
 		r = pkg_deb_end_(ar, err);
 	if (r < 0)
-		return eb_prefix(err, pkg_deb_verdict_(ar, r, err), "package '%s'", what);
+		return pkg_deb_verdict_(ar, r, what, err);
 	*ret = EB_TAKE_PTR(x);
 	return 0;
 }

@@ -15,7 +15,7 @@ struct pkg_deb_data {
 
 static int fail(struct pkg_deb_data *d, int r, struct eb_error **err)
 {
-	return eb_prefix(err, pkg_deb_verdict_(d->ar, r, err), "package '%s'", d->what);
+	return pkg_deb_verdict_(d->ar, r, d->what, err);
 }
 
 static int skip_control(struct pkg_deb_data *d, struct eb_error **err)
@@ -100,7 +100,7 @@ int pkg_deb_data_drain(struct pkg_deb_data *d, struct eb_error **err)
 	 * know is that these are the same bytes. */
 	r = pkg_ar_drain(d->ar, err);
 	if (r < 0)
-		return eb_prefix(err, r, "package '%s'", d->what);
+		return r;
 	d->done = true;
 	return 0;
 }

@@ -14,6 +14,7 @@ int pkg_deb_part_(struct pkg_ar *ar, const char *part, uint64_t max_bytes, uint6
 		  struct oci_tar_reader **ret, struct eb_error **err) EB_MUST_CHECK;
 /* The rest of the file after data.tar: nothing but "_" members. */
 int pkg_deb_end_(struct pkg_ar *ar, struct eb_error **err) EB_MUST_CHECK;
-/* Something failed with r: if the file is not the one it should be, say that instead. Returns the
- * code to return. */
-int pkg_deb_verdict_(struct pkg_ar *ar, int r, struct eb_error **err);
+/* Something failed with r, err is set: name the package, or, if the file is not the one it should
+ * be, forward the reader's message about that (which names it) instead. Returns the code to return.
+ */
+int pkg_deb_verdict_(struct pkg_ar *ar, int r, const char *what, struct eb_error **err);
