@@ -62,7 +62,7 @@ TEST(merge, place_moves_old_directories_into_usr)
 	check_place(&o, "p", "lib/x.so", false, "lib/x.so");
 }
 
-TEST(merge, place_diverts_before_it_moves)
+TEST(merge, place_diverts_either_name)
 {
 	static const struct rfs_diversion d[] = {
 		{ "/bin/sh", "/bin/sh.distrib", "dash" },
@@ -71,6 +71,7 @@ TEST(merge, place_diverts_before_it_moves)
 	struct rfs_merge_options o = { .merged_usr = true, .diversions = d, .n_diversions = 2 };
 
 	check_place(&o, "bash", "bin/sh", false, "usr/bin/sh.distrib");
+	check_place(&o, "bash", "usr/bin/sh", false, "usr/bin/sh.distrib");
 	check_place(&o, "dash", "bin/sh", false, "usr/bin/sh");
 	check_place(&o, "any", "etc/x", false, "etc/x.orig");
 	check_place(&o, "any", "etc/x/y", false, "etc/x/y");

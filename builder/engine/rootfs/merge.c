@@ -49,18 +49,6 @@ bool rfs_merge_leads(const struct rfs_merge_options *o, const char *path)
 	return false;
 }
 
-static char *divert(const struct rfs_merge_options *o, const char *package, const char *path)
-{
-	for (size_t i = 0; i < o->n_diversions; i++) {
-		const struct rfs_diversion *d = &o->diversions[i];
-
-		if (strcmp(d->from + strspn(d->from, "/"), path) == 0 &&
-		    !(d->by && strcmp(d->by, package) == 0))
-			return eb_xstrdup(d->to + strspn(d->to, "/"));
-	}
-	return eb_xstrdup(path);
-}
-
 /* The directories that merged /usr makes links of (Debian policy 10.1; usrmerge's own list). */
 static bool is_merged(const char *path, size_t n)
 {
@@ -73,17 +61,31 @@ static bool is_merged(const char *path, size_t n)
 	return false;
 }
 
+/* Heap. A link that is itself at the old place is the one that leads to the new. */
+static char *move(const struct rfs_merge_options *o, const char *path, bool is_link)
+{
+	size_t first;
+
+	path += strspn(path, "/");
+	first = strcspn(path, "/");
+	if (!o->merged_usr || !is_merged(path, first) || (is_link && !path[first]))
+		return eb_xstrdup(path);
+	return eb_xasprintf("usr/%s", path);
+}
+
 char *rfs_merge_place(const struct rfs_merge_options *o, const char *package, const char *path,
 		      bool is_link)
 {
-	char *place = divert(o, package, path), *moved;
-	size_t first = strcspn(place, "/");
+	autofree char *place = move(o, path, is_link);
 
-	if (!o->merged_usr || !is_merged(place, first) || (is_link && !place[first]))
-		return place;
-	moved = eb_xasprintf("usr/%s", place);
-	free(place);
-	return moved;
+	for (size_t i = 0; i < o->n_diversions; i++) {
+		const struct rfs_diversion *d = &o->diversions[i];
+		autofree char *from = move(o, d->from, false);
+
+		if (strcmp(from, place) == 0 && !(d->by && strcmp(d->by, package) == 0))
+			return move(o, d->to, false);
+	}
+	return EB_TAKE_PTR(place);
 }
 
 /* ---- removal ---- */

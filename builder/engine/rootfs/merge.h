@@ -5,7 +5,8 @@
 #include "rootfs/tree.h"
 
 /* dpkg's path-exclude and path-include: fnmatch(3) without FNM_PATHNAME, so "*" (and "**", which is
- * the same) matches slashes too; the last rule that matches decides. */
+ * the same) matches slashes too; the last rule that matches decides. Rules see paths as packages
+ * ship them. */
 struct rfs_rule {
 	const char *glob; /* "/usr/share/man/??" */
 	bool include;
@@ -29,8 +30,9 @@ struct rfs_merge_options {
 bool rfs_merge_wants(const struct rfs_merge_options *o, const char *path);
 /* Could an include rule want something below path (a link that may lead to a directory)? */
 bool rfs_merge_leads(const struct rfs_merge_options *o, const char *path);
-/* The path an entry of `package` gets (heap). is_link: the entry itself is a symbolic link, so that
- * "lib" means the link that merged /usr has there. */
+/* The path an entry of `package` gets (heap): moved into usr, then diverted; a diversion means a
+ * file by either of its names. is_link: the entry itself is a symbolic link, so that "lib" means
+ * the link that merged /usr has there. */
 char *rfs_merge_place(const struct rfs_merge_options *o, const char *package, const char *path,
 		      bool is_link);
 static inline int64_t rfs_merge_time(const struct rfs_merge_options *o, int64_t mtime_sec)
