@@ -33,7 +33,7 @@ static uint64_t package_size(void)
 
 struct list {
 	struct oci_cut_item items[MAX_ITEMS];
-	char names[MAX_ITEMS][24];
+	char names[MAX_ITEMS][40];
 	size_t n;
 };
 
