@@ -38,10 +38,14 @@ struct pkg_request {
 
 /* Errors: EB_E_UNSOLVABLE, whose message says in package terms which dependency of which package
  * cannot be had and why; EB_E_NOT_FOUND for an unknown name, with the nearest known one in the
- * message and *ret_bad (may be NULL) = its index in want. Result sorted by name; strings live as
- * long as the solver. */
+ * message; EB_E_FORMAT for a word of another form. *ret_bad (may be NULL) gets the index in want of
+ * the word that is to blame, and stays as it is when there is no such one.
+ * *ret: heap array sorted by name, the caller frees it; its strings live as long as the solver.
+ * `installed` packages are among them; path and hash of theirs may be NULL. The answer depends on
+ * nothing but the set of packages and the request: not on the order of stanzas. */
 int pkg_solve(struct pkg_solver *s, const struct pkg_request *rq, struct pkg_choice **ret,
 	      size_t *ret_n, size_t *ret_bad, struct eb_error **err) EB_MUST_CHECK;
-/* The newest candidate of one package by the suites' priorities (for codecs), no dependencies. */
+/* The newest candidate of one package by the suites' priorities (for codecs), no dependencies. name
+ * may have any of the forms that are allowed in `want`. */
 int pkg_solver_find(struct pkg_solver *s, const char *name, struct pkg_choice *ret,
 		    struct eb_error **err) EB_MUST_CHECK;
