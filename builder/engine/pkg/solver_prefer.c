@@ -1,7 +1,7 @@
 /* Which alternative to prefer. libsolv finds a set that satisfies all rules, but among several it
  * goes by names; Debian means the first alternative that can be had. So the first usable one is
- * followed from package to package, and libsolv is given that closure first; it proves it, drops
- * what is not needed, and only if the closure does not work out gets to see more.
+ * followed from package to package, and libsolv is first asked to prove that closure; only if it
+ * does not hold together libsolv chooses itself, favouring what is in it.
  *
  * Groups that leave no choice are followed before those that do, so that "a | b" does not bring a
  * when b comes anyway; recommendations are last and never take the place of a need. */

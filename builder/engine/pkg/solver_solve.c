@@ -2,8 +2,9 @@
 #include "base/mem.h"
 #include "pkg/solver_private.h"
 
-/* What libsolv gets to see, in this order until it finds a solution: the closure of the preferred
- * alternatives; the best candidate of every package; every version there is. */
+/* What libsolv is asked, in this order until it finds a solution: whether the closure of the
+ * preferred alternatives holds together as a whole; for a choice among the best candidates of every
+ * package; among every version there is. */
 enum level { LEVEL_CLOSURE, LEVEL_CANDIDATES, LEVEL_ALL };
 
 /* One version of each name: the wanted ones, else the best. */
@@ -42,6 +43,9 @@ static void consider(struct solver_run *r, enum level level, Map *m)
 
 static void add_jobs(struct solver_run *r, enum level level, const Map *considered, Queue *jobs)
 {
+	/* The closure must not be made smaller: "gnupg | gpg" means gnupg, though gnupg brings gpg.
+	 */
+	Id how = level == LEVEL_CLOSURE ? SOLVER_INSTALL : SOLVER_FAVOR;
 	Queue q;
 
 	queue_init(&q);
@@ -58,9 +62,9 @@ static void add_jobs(struct solver_run *r, enum level level, const Map *consider
 		queue_push2(jobs, SOLVER_INSTALL | SOLVER_SOLVABLE_ONE_OF,
 			    pool_queuetowhatprovides(r->pool, &q));
 	}
-	for (Id p = 2; level != LEVEL_CLOSURE && p < r->pool->nsolvables; p++)
+	for (Id p = 2; p < r->pool->nsolvables; p++)
 		if (solver_map_has(&r->closure, p))
-			queue_push2(jobs, SOLVER_FAVOR | SOLVER_SOLVABLE, p);
+			queue_push2(jobs, how | SOLVER_SOLVABLE, p);
 	queue_free(&q);
 }
 
