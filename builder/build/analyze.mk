@@ -3,7 +3,8 @@ TIDY_SRC := $(OCI_SRC) $(ENGINE_SRC) $(CLI_SRC)
 # What clang does not know of gcc's flags it may ignore.
 tidy: ## clang-tidy over the sources; S=file picks some
 	@printf '%s\n' $(or $(S),$(TIDY_SRC)) | xargs -P 2 -n 4 sh -c \
-		'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- -std=gnu17 -DEB_CLI=1 $(filter -D% -I%,$(BASE_CFLAGS)) \
+		'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- -std=gnu17 -DEB_CLI=1 $(filter-out -DEB_VERSION%,$(filter -D% -I%,$(BASE_CFLAGS))) \
+		-DEB_VERSION=\"$(VERSION)\" \
 		-Wno-unknown-warning-option -include oci/base/compat.h $(cli_inc) 2>&1 | grep -vE "warnings (generated|treated)|^$$" || :' sh \
 		>$(OUT)/tidy.log; cat $(OUT)/tidy.log; ! grep -qE '(error|warning):' $(OUT)/tidy.log
 $(OUT)/.dir:
@@ -13,7 +14,7 @@ tidy: | $(OUT)/.dir
 analyze: ## gcc -fanalyzer over the sources
 	@$(MAKE) --no-print-directory OUT=out-analyze EXTRA_CFLAGS=-fanalyzer out-analyze/ess-bundle >out-analyze.log 2>&1 || { cat out-analyze.log; exit 1; }
 	@mkdir -p out-analyze && mv out-analyze.log out-analyze/log
-	@! grep -E 'warning:.*-Wanalyzer' out-analyze/log
+	@tests/analyzer-findings.sh out-analyze/log
 
 cppcheck: ## cppcheck over the sources
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr --std=c11 \

@@ -248,8 +248,8 @@ static int run_without_command(struct cmd_env *env, int argc, char **argv, bool 
 static int dispatch(struct cmd_env *env, int argc, char **argv, bool *ret_json,
 		    struct eb_error **err)
 {
-	const struct cmd *c;
-	int r, words;
+	const struct cmd *c = NULL;
+	int r, words = 0;
 	bool done;
 
 	if (argc == 0) {

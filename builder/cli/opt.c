@@ -115,7 +115,7 @@ static int append_words(const struct opt *o, struct opt_list *list, const char *
 {
 	struct eb_span rest = eb_span_str(value), word;
 
-	if (rest.len == 0 || value[rest.len - 1] == ',')
+	if (rest.len == 0 || eb_span_ends(rest, ","))
 		return eb_throw(err, EB_E_USAGE, "option '--%s': empty word in '%s'", o->name,
 				value);
 	while (eb_span_next(&rest, ',', &word)) {
