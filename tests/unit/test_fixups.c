@@ -302,6 +302,21 @@ TEST(fixups, tmp_gives_modes_and_links)
 	CHECK_INT(rfs_lookup(f.tree, "var/tmp")->mode, 01777);
 }
 
+TEST(fixups, tmp_makes_links_of_empty_directories)
+{
+	FIXTURE(f);
+
+	put_dir(&f, 0, "var/run", 0755);
+	put_dir(&f, 0, "var/lock", 01777);
+	CHECK_OK(rfs_fixup_run("tmp", &f.env, &e), e);
+	CHECK_STR(target_of(&f, "var/run"), "/run");
+	CHECK_STR(target_of(&f, "var/lock"), "/run/lock");
+	MORE_FIXTURE(bad);
+	put(&bad, 1, "var/run/demo/pid", "1");
+	CHECK_FAIL(rfs_fixup_run("tmp", &bad.env, &e), EB_E_CONFLICT, "'/var/run' has 'demo' in it",
+		   e);
+}
+
 TEST(fixups, alternatives_link_and_check)
 {
 	static struct rfs_alternative a[] = { { "/usr/bin/awk", "/usr/bin/mawk" },

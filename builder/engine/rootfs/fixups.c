@@ -144,21 +144,41 @@ static int nsswitch(const struct fixup *f, struct eb_error **err)
 	return rfs_fixup_file_(f, "etc/nsswitch.conf", text, sizeof(text) - 1, err);
 }
 
+/* base-files ships directories at these places and makes links of them when it is set up. */
+static int link_into_run(const struct fixup *f, const char *path, const char *target,
+			 struct eb_error **err)
+{
+	struct rfs_node *old = rfs_lookup(f->env->tree, path);
+	int r;
+
+	if (old && old->type == RFS_DIR && old->n_child) {
+		r = eb_throw(err, EB_E_CONFLICT,
+			     "'/%s' has '%s' in it, expected an empty directory or a link to '%s'",
+			     path, old->child[0]->name, target);
+		return eb_hint(err, r, "in the recipe, write '%s' instead of '/%s'", target, path);
+	}
+	if (old && old->type == RFS_DIR) {
+		r = rfs_remove(f->env->tree, old, err);
+		if (r < 0)
+			return r;
+	}
+	return rfs_fixup_link_(f, path, target, err);
+}
+
 static int tmp(const struct fixup *f, struct eb_error **err)
 {
-	static const struct {
-		const char *path, *target;
-		uint32_t mode;
-	} want[] = {
-		{ "tmp", NULL, 01777 },	     { "run", NULL, 0755 },
-		{ "run/lock", NULL, 01777 }, { "var/tmp", NULL, 01777 },
-		{ "var/run", "/run", 0 },    { "var/lock", "/run/lock", 0 },
-	};
-	int r = 0;
+	int r = rfs_fixup_dir_(f, "tmp", 01777, err);
 
-	for (size_t i = 0; r >= 0 && i < EB_ARRAY_LEN(want); i++)
-		r = want[i].target ? rfs_fixup_link_(f, want[i].path, want[i].target, err)
-				   : rfs_fixup_dir_(f, want[i].path, want[i].mode, err);
+	if (r >= 0)
+		r = rfs_fixup_dir_(f, "var/tmp", 01777, err);
+	if (r >= 0)
+		r = rfs_fixup_dir_(f, "run", 0755, err);
+	if (r >= 0)
+		r = rfs_fixup_dir_(f, "run/lock", 01777, err);
+	if (r >= 0)
+		r = link_into_run(f, "var/run", "/run", err);
+	if (r >= 0)
+		r = link_into_run(f, "var/lock", "/run/lock", err);
 	return r;
 }
 
