@@ -3,7 +3,8 @@
 #
 #	ctr_up                                        containerd is ready (0.5 s)
 #	ctr_import FILE.tar                           its images are there and unpacked
-#	ctr_run IMAGE NAME [OPTION]... [-- COMMAND]   to the end; output and exit status are the container's
+#	ctr_run IMAGE NAME [OPTION]... [-- COMMAND]   to the end (120 s at most); output and exit status are the
+#	                                              container's; COMMAND replaces entrypoint and arguments
 #	ctr_start IMAGE NAME [OPTION]... [-- COMMAND] in the background; output goes to $T/NAME.log
 #	ctr_exec NAME [--user U:G] COMMAND...         inside a started one
 #	ctr_stop NAME [SIGNAL]                        end it and print its exit status
@@ -25,7 +26,6 @@
 #	and the native snapshotter: all unpack both and run them.
 # CTR_ROOT=DIR uses a containerd from .deb files extracted there instead of the installed one.
 
-# shellcheck disable=SC2016 # expands in the init
 CTR_INIT='
 mount -t tmpfs tmpfs /run || exit 1	# shims and runc leave sockets and state under it
 ip link set lo up || exit 1
@@ -183,7 +183,8 @@ ctr_options() { # IMAGE NAME [OPTION]... [-- COMMAND]
 ctr_run() {
 	ctr_options "$@"
 	CTR_ARGS=(run --rm "${CTR_ARGS[@]:1}")
-	ctr_cli "${CTR_ARGS[@]}" </dev/null
+	# (ctr passes the signal on; its standard input never ends, whatever it is.)
+	in_ctr timeout --kill-after 5 "${CTR_TIMEOUT:-120}" ctr --address "$CTR/sock" --namespace ess-test "${CTR_ARGS[@]}" </dev/null
 }
 ctr_start() {
 	local name=$2

@@ -33,7 +33,7 @@ not_ok() {
 	TESTS_RUN=$((TESTS_RUN + 1)) TESTS_FAILED=$((TESTS_FAILED + 1))
 	printf 'not ok %d - %s\n' "$TESTS_RUN" "$1"
 	if [ -n "${2:-}" ] && [ -s "$2" ]; then
-		tail -n 60 "$2" | tap_comment
+		tail -n 30 "$2" | tap_comment
 	fi
 	return 0
 }

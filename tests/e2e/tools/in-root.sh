@@ -69,7 +69,6 @@ environment() {
 }
 
 # The first process inside: mounts, becomes the root, runs the command as its child and reaps.
-# shellcheck disable=SC2016 # expands in there
 INSIDE='
 set -eu
 dir=$1 src=$2 archives=$3 as=$4

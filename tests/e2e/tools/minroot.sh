@@ -18,7 +18,6 @@ TAR=$CACHE/$SUITE-$ARCH${VARIANT/#minbase/}.tar
 ! [ -e "$DIR" ] || [ -z "$(ls -A "$DIR")" ] || { echo "minroot.sh: '$DIR' is not empty" >&2; exit 1; }
 
 # The machine's mirror of Debian (main) and of its security updates, whatever release the machine itself runs.
-# shellcheck disable=SC2016 # fields of apt's, not variables
 sites() { apt-get indextargets --format '$(SITE) $(RELEASE) $(ORIGIN)' 'Created-By: Packages' | sort -u; }
 site() { # -e REGEX of the release
 	sites | awk -v re="$1" '$2 ~ re && ($3 == "Debian" || $3 == "") {print $1; exit}'
