@@ -343,7 +343,6 @@ int eb_http_get_all(struct eb_http *h, struct eb_http_get *const *gets, size_t n
 	CURLMcode mc = CURLM_OK;
 	CURLMsg *msg;
 
-	h->n_added = 0;
 	for (size_t i = 0; i < n; i++)
 		eb_http_add(h, gets[i]);
 	while (h->queue && mc == CURLM_OK) {

@@ -57,6 +57,7 @@ struct eb_http_get {
 int eb_http_get_all(struct eb_http *h, struct eb_http_get *const *gets, size_t n,
 		    void (*done)(void *ctx, struct eb_http_get *g), void *ctx,
 		    struct eb_error **err) EB_MUST_CHECK;
+/* Adds a transfer to the running eb_http_get_all(), or to the next one. */
 void eb_http_add(struct eb_http *h, struct eb_http_get *g);
 /* Counts sockets opened by this process, for the tests of --offline. */
 uint64_t eb_http_sockets_opened(void);
