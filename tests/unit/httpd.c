@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -343,7 +344,7 @@ static void *serve(void *arg)
 	for (;;) {
 		struct pollfd p[2] = { { h->stop, POLLIN, 0 }, { h->fd, POLLIN, 0 } };
 		struct conn *c;
-		int fd;
+		int fd, one = 1;
 
 		eb_ignore(poll(p, 2, -1));
 		if (p[0].revents)
@@ -355,6 +356,7 @@ static void *serve(void *arg)
 			close(fd);
 			continue;
 		}
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		c = &h->conns[h->n_conns];
 		*c = (struct conn){ .h = h, .fd = fd };
 		if (pthread_create(&c->thread, NULL, serve_conn, c) == 0)
