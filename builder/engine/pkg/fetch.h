@@ -5,14 +5,15 @@
 
 #include "pkg/cache.h"
 
+struct eb_http_options;
 struct eb_progress;
 struct pkg_mirrors;
 
 struct pkg_source {
 	const char *what;    /* "package libc6 2.41-12 (amd64)" */
-	const char *archive; /* mirror archive, or NULL when `url` is set */
+	const char *archive; /* mirror archive, or NULL when only `url` is set */
 	const char *path;    /* below the archive */
-	const char *url;
+	const char *url;     /* tried before the mirrors; NULL = mirrors only */
 	const char *sha256;
 	uint64_t size; /* UINT64_MAX = unknown */
 	int64_t locked_sec;
@@ -22,14 +23,19 @@ struct pkg_fetch_options {
 	const struct pkg_cache *cache;
 	const struct pkg_mirrors *mirrors; /* may be NULL when offline */
 	const char *const
-		*source_dirs; /* --sources: searched for <sha256>, the path, its base name */
-	bool offline;
-	unsigned int parallel; /* 0 = 6 */
+		*source_dirs; /* --sources, NULL-terminated, may be NULL: searched for <sha256>, the
+				 path, <archive>/<path>, its base name, and as another cache */
+	bool offline;	      /* mirrors in file: URLs are read all the same */
+	unsigned int parallel;		    /* 0 = as in http */
+	const struct eb_http_options *http; /* NULL = the defaults */
 	struct eb_progress *progress;
 };
 
 /* All of them, those already in the cache untouched. The first failure by order is reported, after
  * everything else that could be had has been fetched. Errors: EB_E_OFFLINE, EB_E_DIGEST,
- * EB_E_NETWORK, EB_E_NOT_FOUND, ENOSPC. Duplicate hashes are fetched once. */
+ * EB_E_NETWORK, EB_E_NOT_FOUND, EB_E_AUTH, EB_E_FORMAT (a source without hash or place), ENOSPC and
+ * other -errno of the cache. Duplicate hashes are fetched once. An item that another process is
+ * fetching is waited for. A mirror that fails is asked last from then on, and no more after several
+ * failures without a byte. */
 int pkg_fetch(const struct pkg_fetch_options *o, const struct pkg_source *sources, size_t n,
 	      struct eb_error **err) EB_MUST_CHECK;
