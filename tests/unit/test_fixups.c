@@ -233,6 +233,28 @@ TEST(fixups, ca_certificates_joins_in_path_order)
 		   "'/usr/share/ca-certificates/x.crt': expected a PEM certificate", e);
 }
 
+TEST(fixups, ca_certificates_builds_on_a_bundle_whose_parts_are_gone)
+{
+	static const char own[] = "-----BEGIN CERTIFICATE-----\nown\n";
+	unsigned int origin;
+	FIXTURE(f);
+
+	put(&f, 0, "usr/share/ca-certificates/mozilla/A.crt", NULL);
+	CHECK_OK(rfs_fixup_run("ca-certificates", &f.env, &e), e);
+	CHECK_OK(rfs_remove(f.tree, rfs_lookup(f.tree, "usr"), &e), e);
+	origin = rfs_lookup(f.tree, "etc/ssl/certs/ca-certificates.crt")->origin;
+	CHECK_OK(rfs_fixup_run("ca-certificates", &f.env, &e), e);
+	CHECK_INT(rfs_lookup(f.tree, "etc/ssl/certs/ca-certificates.crt")->origin, origin);
+	put(&f, 1, "usr/local/share/ca-certificates/own.crt", own);
+	for (int i = 0; i < 2; i++) {
+		CHECK_OK(rfs_fixup_run("ca-certificates", &f.env, &e), e);
+		CHECK_STR(text_of(&f, "etc/ssl/certs/ca-certificates.crt"),
+			  "-----BEGIN CERTIFICATE-----\n"
+			  "usr/share/ca-certificates/mozilla/A.crt\n"
+			  "-----BEGIN CERTIFICATE-----\nown\n");
+	}
+}
+
 TEST(fixups, os_release_links_when_missing)
 {
 	FIXTURE(f);

@@ -69,22 +69,37 @@ static int prefetch(const struct fixup *f, const struct nodes *x, struct eb_erro
 /* All of Mozilla's are 250 KiB. */
 enum { MAX_BUNDLE_BYTES = 8 * 1024 * 1024 };
 
+#define BUNDLE "etc/ssl/certs/ca-certificates.crt"
+
+/* Append the file unless the bundle has it already. */
 static int add_certificate(const struct fixup *f, const struct rfs_node *n, struct eb_buf *bundle,
 			   struct eb_error **err)
 {
 	static const char begin[] = "-----BEGIN CERTIFICATE-----";
 	autofree char *path = rfs_path(n);
-	size_t before = bundle->len;
-	int r = rfs_fixup_read_node_(f, n, bundle, err);
+	EB_AUTOBUF(one, MAX_BUNDLE_BYTES);
+	int r = rfs_fixup_read_node_(f, n, &one, err);
 
 	if (r < 0)
 		return r;
-	if (bundle->len == before ||
-	    !memmem(bundle->data + before, bundle->len - before, begin, sizeof(begin) - 1))
+	if (one.len == 0 || !memmem(one.data, one.len, begin, sizeof(begin) - 1))
 		return eb_throw(err, EB_E_FORMAT, "'/%s': expected a PEM certificate", path);
-	if (bundle->data[bundle->len - 1] != '\n')
-		eb_buf_addc(bundle, '\n');
+	if (one.data[one.len - 1] != '\n')
+		eb_buf_addc(&one, '\n');
+	if (bundle->len == 0 || !memmem(bundle->data, bundle->len, one.data, one.len))
+		eb_buf_add(bundle, one.data, one.len);
 	return 0;
+}
+
+/* Where the certificates were removed after the bundle was made, the bundle stands for them. */
+static int keep_bundle(const struct fixup *f, struct eb_buf *bundle, struct eb_error **err)
+{
+	if (rfs_lookup_follow(f->env->tree, BUNDLE))
+		return rfs_fixup_read_(f, BUNDLE, bundle, err);
+	return eb_hint(
+		err,
+		eb_throw(err, EB_E_NOT_FOUND, "no certificates in '/usr/share/ca-certificates'"),
+		"add the package ca-certificates");
 }
 
 int rfs_fixup_ca_certificates_(const struct fixup *f, struct eb_error **err)
@@ -93,24 +108,19 @@ int rfs_fixup_ca_certificates_(const struct fixup *f, struct eb_error **err)
 	EB_AUTOBUF(bundle, MAX_BUNDLE_BYTES);
 	int r = collect_dir(f->env->tree, "usr/share/ca-certificates", &x, err);
 
+	if (r >= 0 && x.n == 0)
+		r = keep_bundle(f, &bundle, err);
 	if (r >= 0)
 		r = collect_dir(f->env->tree, "usr/local/share/ca-certificates", &x, err);
-	if (r < 0)
-		return r;
-	if (x.n == 0)
-		return eb_hint(err,
-			       eb_throw(err, EB_E_NOT_FOUND,
-					"no certificates in '/usr/share/ca-certificates'"),
-			       "add the package ca-certificates");
-	r = prefetch(f, &x, err);
+	if (r >= 0)
+		r = prefetch(f, &x, err);
 	for (size_t i = 0; r >= 0 && i < x.n; i++)
 		r = add_certificate(f, x.node[i], &bundle, err);
 	if (r >= 0)
 		r = eb_buf_check(&bundle, "ca-certificates.crt", err);
 	if (r < 0)
 		return r;
-	return rfs_fixup_file_(f, "etc/ssl/certs/ca-certificates.crt", eb_buf_str(&bundle),
-			       bundle.len, err);
+	return rfs_fixup_file_(f, BUNDLE, eb_buf_str(&bundle), bundle.len, err);
 }
 
 /* ---- the loader ---- */
