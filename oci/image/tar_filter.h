@@ -1,5 +1,6 @@
-/* Decompressing one stream for the tar reader, over libarchive's filters: exactly one layer of
- * compression, nothing after it, and not more output per input than allowed. */
+/* Decompressing one stream for the tar reader: gzip and zstd by base/codec.h, xz and bzip2 by
+ * libarchive's filters. Exactly one layer of compression, nothing after it, and not more output per
+ * input than allowed. */
 #pragma once
 
 #include "image/tar_read.h"

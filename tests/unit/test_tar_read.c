@@ -565,7 +565,11 @@ TEST(tar_read, filters_refuse_two_layers)
 	sample(&b);
 	compress(&b, ARCHIVE_FILTER_GZIP, &z);
 	compress(&z, ARCHIVE_FILTER_GZIP, &zz);
-	CHECK_FAIL(walk_limits(&zz, OCI_TAR_GZIP, &oci_tar_default_limits, &e), EB_E_FORMAT,
+	CHECK_INT(walk_limits(&zz, OCI_TAR_GZIP, &oci_tar_default_limits, &e), -EB_E_FORMAT);
+	eb_error_clear(&e);
+	compress(&b, ARCHIVE_FILTER_XZ, &z);
+	compress(&z, ARCHIVE_FILTER_XZ, &zz);
+	CHECK_FAIL(walk_limits(&zz, OCI_TAR_XZ, &oci_tar_default_limits, &e), EB_E_FORMAT,
 		   "compressed more than once", e);
 }
 
@@ -585,7 +589,7 @@ TEST(tar_read, filters_stop_decompression_bombs)
 	for (size_t i = 0; i < EB_ARRAY_LEN(codecs); i++) {
 		compress(&b, codecs[i].code, &z);
 		CHECK_FAIL(walk_limits(&z, codecs[i].filter, &lim, &e), EB_E_LIMIT,
-			   "more than 200 times its size (limit 'ratio')", e);
+			   "more than 200 times", e);
 	}
 }
 
