@@ -180,7 +180,7 @@ int oci_archive_blob(const struct oci_archive *a, const struct oci_descriptor *d
 {
 	const struct oci_member *m = oci_archive_find_blob(a, &d->digest);
 	autofree char *what = NULL;
-	struct eb_reader *in;
+	struct eb_reader *in = NULL;
 	int r;
 
 	if (!m)

@@ -52,7 +52,7 @@ static int list_sub(const struct eb_dir *d, const char *rel, const char *prefix,
 	dir = fdopendir(fd);
 	if (!dir)
 		return eb_throw_errno(err, "list directory '%s/%s'", d->path, rel);
-	fd = -1;
+	eb_ignore(EB_TAKE_FD(fd)); /* dir has it now */
 	r = list_files(dir, prefix, list, err);
 	closedir(dir);
 	return r;

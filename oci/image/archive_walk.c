@@ -195,7 +195,7 @@ static int step(struct walk *w, struct oci_member_list *list, struct eb_error **
 {
 	char block[OCI_TAR_BLOCK];
 	autofree char *shown = NULL;
-	struct oci_tar_block b;
+	struct oci_tar_block b = { .size = 0 };
 	uint64_t at = w->at;
 	int r;
 

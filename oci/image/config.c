@@ -127,7 +127,7 @@ static int parse_created(const json_t *j, struct oci_config *c, struct eb_error 
 static int parse_rootfs(const json_t *j, struct oci_config *c, struct eb_error **err)
 {
 	json_t *rootfs = NULL, *ids = NULL;
-	const char *type;
+	const char *type = "";
 	int r = eb_json_get_object(j, "rootfs", &rootfs, err);
 	size_t n;
 
@@ -201,7 +201,7 @@ static int parse_history(const json_t *j, struct oci_config *c, struct eb_error 
 
 static int parse_members(const json_t *j, struct oci_config *c, struct eb_error **err)
 {
-	const char *architecture, *os, *variant = NULL;
+	const char *architecture = "", *os = "", *variant = NULL;
 	json_t *config = NULL;
 	int r = eb_json_get_str(j, "architecture", &architecture, err);
 

@@ -66,7 +66,7 @@ static int check_media_type(const char *key, const char *text, struct eb_error *
 
 static int parse_platform(const json_t *j, struct oci_platform *ret, struct eb_error **err)
 {
-	const char *architecture, *os, *variant = NULL;
+	const char *architecture = "", *os = "", *variant = NULL;
 	json_t *p = NULL;
 	int r = eb_json_opt_object(j, "platform", &p, err);
 
@@ -107,7 +107,7 @@ int oci_annotations_parse(const json_t *j, json_t **ret, struct eb_error **err)
 
 static int parse_members(const json_t *j, struct oci_descriptor *d, struct eb_error **err)
 {
-	const char *media_type, *digest, *artifact_type = NULL;
+	const char *media_type = "", *digest = "", *artifact_type = NULL;
 	int r = eb_json_get_str(j, "mediaType", &media_type, err);
 
 	if (r == 0)

@@ -11,23 +11,20 @@
 enum { BLOCK_BYTES = 64 * 1024, RATIO_FREE_BYTES = 1024 * 1024, MAGIC_BYTES = 6 };
 
 struct format {
-	enum oci_tar_filter filter;
 	const char *name, *magic;
 	size_t magic_bytes;
 	/* Where base/codec.h has no decoder: */
-	int code;
 	int (*support)(struct archive *a);
+	int code;
+	enum oci_tar_filter filter;
 };
 
 static const struct format formats[] = {
-	{ OCI_TAR_GZIP, "gzip", "\x1f\x8b", 2, 0, NULL },
-	{ OCI_TAR_ZSTD, "zstd", "\x28\xb5\x2f\xfd", 4, 0, NULL },
-	{ OCI_TAR_XZ, "xz",
-	  "\xfd"
-	  "7zXZ",
-	  6, ARCHIVE_FILTER_XZ, archive_read_support_filter_xz },
-	{ OCI_TAR_BZIP2, "bzip2", "BZh", 3, ARCHIVE_FILTER_BZIP2,
-	  archive_read_support_filter_bzip2 },
+	{ "gzip", "\x1f\x8b", 2, NULL, 0, OCI_TAR_GZIP },
+	{ "zstd", "\x28\xb5\x2f\xfd", 4, NULL, 0, OCI_TAR_ZSTD },
+	{ "xz", "\xfd\x37zXZ", 6, archive_read_support_filter_xz, ARCHIVE_FILTER_XZ, OCI_TAR_XZ },
+	{ "bzip2", "BZh", 3, archive_read_support_filter_bzip2, ARCHIVE_FILTER_BZIP2,
+	  OCI_TAR_BZIP2 },
 };
 
 /* ---- looking at the first bytes ---- */

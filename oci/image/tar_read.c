@@ -443,7 +443,7 @@ int oci_tar_next(struct oci_tar_reader *t, struct oci_tar_entry *ret, struct eb_
 {
 	struct archive_entry *e;
 	const char *name;
-	char *path;
+	char *path = NULL;
 	int c;
 
 	if (t->end)
