@@ -27,7 +27,7 @@ static const struct code_row *find_row(int code)
 	return NULL;
 }
 
-static char *format(const char *fmt, va_list ap)
+EB_PRINTF(1, 0) static char *format(const char *fmt, va_list ap)
 {
 	char *s = NULL;
 
