@@ -387,6 +387,16 @@ static int pipe_failure(const struct eb_pipe *q, struct eb_error **err)
 	return q->code;
 }
 
+/* Enough is queued and being worked on: one item for each thread and one to spare, so that no
+ * thread which gets free finds nothing while the producer makes the next. More would only take
+ * memory. */
+static bool enough(const struct eb_pipe *q)
+{
+	size_t unworked = q->tail - q->claimed + q->running;
+
+	return unworked > (q->pool->started > 0 ? q->pool->started + 1 : 0);
+}
+
 /* The item goes in first and the helping comes after it, so that a thread which gets free while the
  * producer works finds something to do. There is always a free slot at the start. */
 int eb_pipe_push(struct eb_pipe *q, void *item, struct eb_error **err)
@@ -403,7 +413,7 @@ int eb_pipe_push(struct eb_pipe *q, void *item, struct eb_error **err)
 			pthread_cond_signal(&q->pool->work);
 		}
 	}
-	while (q->code == 0 && q->tail - q->head == q->depth)
+	while (q->code == 0 && (q->tail - q->head == q->depth || enough(q)))
 		help_or_wait(q);
 	c = q->code;
 	unlock(q->pool);

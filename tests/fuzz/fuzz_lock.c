@@ -1,6 +1,7 @@
 /* Any text as lock.yaml: refused with a place, or a lock that is written, read and written again
  * as the same bytes. */
 #include "base/error.h"
+#include "base/json.h"
 #include "recipe/lock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -13,7 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n, n_again;
 
 	if (rcp_lock_parse("lock.yaml", (const char *)data, size, &l, &e) < 0) {
-		if (!e || e->code != EB_E_RECIPE || strncmp(e->message, "lock.yaml:", 10) != 0)
+		autojson json_t *message = json_string(e ? e->message : NULL);
+
+		if (!message || e->code != EB_E_RECIPE ||
+		    strncmp(e->message, "lock.yaml:", 10) != 0)
 			abort();
 		return 0;
 	}

@@ -1,6 +1,4 @@
 /* Any text as recipe.yaml: refused with a place, or a recipe whose parts can all be used. */
-#include <jansson.h>
-
 #include "base/error.h"
 #include "base/json.h"
 #include "recipe/lock.h"
@@ -18,7 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char hex[65];
 
 	if (rcp_parse(".", "recipe.yaml", (const char *)data, size, &r, &e) < 0) {
-		if (!e || e->code != EB_E_RECIPE || strncmp(e->message, "recipe.yaml:", 12) != 0)
+		autojson json_t *message = json_string(e ? e->message : NULL);
+
+		if (!message || e->code != EB_E_RECIPE ||
+		    strncmp(e->message, "recipe.yaml:", 12) != 0)
 			abort();
 		return 0;
 	}

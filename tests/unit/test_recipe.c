@@ -241,7 +241,7 @@ TEST(recipe, load_source_must_be_a_file_inside)
 	CHECK_FAIL(rcp_load(test_path("recipes/a"), &r, &e), EB_E_RECIPE,
 		   "recipe.yaml:2:9: files: source", e);
 	CHECK_INT(symlink("/etc/passwd", test_path("recipes/a/f")), 0);
-	CHECK_FAIL(rcp_load(test_path("recipes/a"), &r, &e), EB_E_RECIPE, "source of '/x'", e);
+	CHECK_FAIL(rcp_load(test_path("recipes/a"), &r, &e), EB_E_RECIPE, "of '/x'", e);
 	CHECK_INT(unlink(test_path("recipes/a/f")), 0);
 	CHECK_INT(mkdir(test_path("recipes/a/f"), 0755), 0);
 	CHECK_FAIL(rcp_load(test_path("recipes/a"), &r, &e), EB_E_RECIPE, "not a regular file", e);

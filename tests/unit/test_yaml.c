@@ -103,3 +103,28 @@ TEST(yaml, check_keys_names_nearest)
 	CHECK_OK(PARSE(a, "name: x\n", &y, &e), e);
 	CHECK_OK(rcp_yaml_check_keys(y, known, &e), e);
 }
+
+TEST(yaml, messages_quote_input_as_printable_text)
+{
+	static const char *const known[] = { "name", NULL };
+	EB_CLEANUP(eb_arena_free_p) struct eb_arena *a = eb_arena_new();
+	autoerror struct eb_error *e = NULL;
+	struct rcp_yaml *y;
+
+	CHECK_OK(PARSE(a, "\"a\\e[31m\\n\\u00e4\": x\n", &y, &e), e);
+	CHECK_FAIL(rcp_yaml_check_keys(y, known, &e), EB_E_RECIPE, "unknown key 'a?[31m?\xc3\xa4'",
+		   e);
+	/* cut after 60 bytes, in the middle of a character */
+	CHECK_OK(PARSE(a,
+		       "\"xaaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeefffffffff\\u20ac\\u20a"
+		       "c\": x\n",
+		       &y, &e),
+		 e);
+	CHECK_FAIL(rcp_yaml_check_keys(y, known, &e), EB_E_RECIPE, "f'; known here", e);
+	CHECK_OK(
+		PARSE(a,
+		      "\"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeefffffffff\\u20ac\": x\n",
+		      &y, &e),
+		e);
+	CHECK_FAIL(rcp_yaml_check_keys(y, known, &e), EB_E_RECIPE, "fffffffff?'; known here", e);
+}

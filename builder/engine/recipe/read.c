@@ -132,7 +132,7 @@ int rcp_read_text(struct rcp_reader *rd, const struct rcp_yaml *v, void *to, str
 int rcp_read_checked(struct rcp_reader *rd, const struct rcp_yaml *v, rcp_check_fn check,
 		     const char **to, struct eb_error **err)
 {
-	const char *text = NULL, *wrong;
+	const char *text = "", *wrong;
 	int r = rcp_read_text(rd, v, &text, err);
 
 	if (r < 0)
@@ -170,7 +170,7 @@ int rcp_read_one_of(struct rcp_reader *rd, const struct rcp_yaml *v, const char 
 		    const char **to, struct eb_error **err)
 {
 	EB_AUTOBUF(all, 4096);
-	const char *text = NULL, *near;
+	const char *text = "", *near;
 	int r = rcp_read_text(rd, v, &text, err);
 
 	if (r < 0)

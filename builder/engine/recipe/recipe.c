@@ -18,6 +18,7 @@
 
 int rcp_throw(const struct rcp_pos *pos, struct eb_error **err, const char *fmt, ...)
 {
+	struct rcp_yaml place = { .file = pos->file, .line = pos->line, .column = pos->column };
 	autofree char *text = NULL;
 	va_list ap;
 
@@ -25,7 +26,7 @@ int rcp_throw(const struct rcp_pos *pos, struct eb_error **err, const char *fmt,
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = eb_xstrdup(fmt);
 	va_end(ap);
-	return eb_throw(err, EB_E_RECIPE, "%s:%u:%u: %s", pos->file, pos->line, pos->column, text);
+	return rcp_yaml_throw(&place, err, "%s", text);
 }
 
 static int read_name(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,

@@ -213,7 +213,7 @@ static int read_components(struct rcp_reader *rd, const struct rcp_yaml *v, void
 
 	if (r < 0)
 		return r;
-	if (s->n_components == 0)
+	if (s->n_components == 0 || !words)
 		return rcp_read_throw(rd, v, err, "expected at least one component");
 	s->components = eb_arena_alloc(rd->arena, s->n_components * sizeof(*s->components));
 	for (size_t i = 0; i < s->n_components; i++)

@@ -313,6 +313,22 @@ int rcp_yaml_parse(const char *file, const char *text, size_t n, struct eb_arena
 	return r;
 }
 
+/* Messages quote the input, sometimes cut: no control characters (they could drive a terminal), no
+ * part of a UTF-8 sequence (JSON output could not hold it). */
+static void make_printable(char *s)
+{
+	while (*s) {
+		unsigned char c = (unsigned char)*s;
+		size_t want = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0, n = 0;
+
+		while (n < want && ((unsigned char)s[n + 1] & 0xc0) == 0x80)
+			n++;
+		if (c < 0x20 || c == 0x7f || n < want || (c & 0xc0) == 0x80)
+			*s = '?';
+		s += n == want ? 1 + n : 1;
+	}
+}
+
 int rcp_yaml_throw(const struct rcp_yaml *at, struct eb_error **err, const char *fmt, ...)
 {
 	autofree char *text = NULL;
@@ -322,6 +338,7 @@ int rcp_yaml_throw(const struct rcp_yaml *at, struct eb_error **err, const char 
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = eb_xstrdup(fmt);
 	va_end(ap);
+	make_printable(text);
 	return eb_throw(err, EB_E_RECIPE, "%s:%u:%u: %s", at->file, at->line, at->column, text);
 }
 
