@@ -1,0 +1,96 @@
+#include "pkg/gpgv.h"
+#include "testlib.h"
+#include "testrepo.h"
+
+enum { CAP = 1 << 20 };
+
+static int run(const char *rel, const char *keyring, struct eb_buf *out, struct eb_error **err)
+{
+	const char *const keyrings[] = { testrepo_path(keyring), NULL };
+	EB_AUTOBUF(text, CAP);
+	int r = eb_file_read(testrepo_path(rel), &text, err);
+
+	return r < 0 ? r : pkg_gpgv(keyrings, eb_buf_str(&text), text.len, "InRelease", out, err);
+}
+
+TEST(gpgv, good_signature_gives_signed_text_only)
+{
+	EB_CLEANUP(testrepo_release_p) struct testrepo t;
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(out, CAP);
+
+	testrepo_init(&t);
+	CHECK_OK(run("debian/dists/demo/InRelease", "keyring-archive.gpg", &out, &e), e);
+	CHECK(strncmp(eb_buf_str(&out), "Origin: Example\n", 16) == 0);
+	CHECK_HAS(eb_buf_str(&out), "Suite: demo-stable\n");
+	CHECK(!strstr(eb_buf_str(&out), "PGP"));
+	CHECK(!strstr(eb_buf_str(&out), "GNUPG"));
+}
+
+TEST(gpgv, altered_text_is_refused)
+{
+	EB_CLEANUP(testrepo_release_p) struct testrepo t;
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(out, CAP);
+
+	testrepo_init(&t);
+	testrepo_edit("debian/dists/demo/InRelease", "demo-stable", "demo-stahle");
+	CHECK_FAIL(run("debian/dists/demo/InRelease", "keyring-archive.gpg", &out, &e),
+		   EB_E_SIGNATURE, "InRelease: the signature does not fit the text", e);
+	CHECK_INT(out.len, 0);
+}
+
+TEST(gpgv, altered_signature_is_refused)
+{
+	EB_CLEANUP(testrepo_release_p) struct testrepo t;
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(out, CAP);
+
+	testrepo_init(&t);
+	testrepo_edit("debian/dists/demo/InRelease", "iHUEARYKAB0W", "iHUEARYKAB1W");
+	CHECK_FAIL(run("debian/dists/demo/InRelease", "keyring-archive.gpg", &out, &e),
+		   EB_E_SIGNATURE, "no good signature", e);
+}
+
+TEST(gpgv, unknown_key_is_refused)
+{
+	EB_CLEANUP(testrepo_release_p) struct testrepo t;
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(out, CAP);
+
+	testrepo_init(&t);
+	CHECK_FAIL(run("debian/dists/demo/InRelease.other-key", "keyring-archive.gpg", &out, &e),
+		   EB_E_SIGNATURE, "signed by unknown, expired or revoked keys only", e);
+	CHECK_OK(run("debian/dists/demo/InRelease.other-key", "keyring-other.gpg", &out, &e), e);
+}
+
+TEST(gpgv, text_around_the_signed_one_is_refused)
+{
+	EB_CLEANUP(testrepo_release_p) struct testrepo t;
+	autoerror struct eb_error *e = NULL;
+	const char *const keyrings[] = { test_path("repo/keyring-archive.gpg"), NULL };
+	EB_AUTOBUF(text, CAP);
+	EB_AUTOBUF(two, CAP);
+	EB_AUTOBUF(out, CAP);
+
+	testrepo_init(&t);
+	CHECK_OK(eb_file_read(testrepo_path("debian/dists/demo/InRelease"), &text, &e), e);
+	eb_buf_adds(&two, "Suite: other\n");
+	eb_buf_add(&two, text.data, text.len);
+	CHECK_FAIL(pkg_gpgv(keyrings, two.data, two.len, "x", &out, &e), EB_E_FORMAT,
+		   "x: not one text with its signature", e);
+	eb_buf_clear(&two);
+	eb_buf_add(&two, text.data, text.len);
+	eb_buf_add(&two, text.data, text.len);
+	CHECK_FAIL(pkg_gpgv(keyrings, two.data, two.len, "x", &out, &e), EB_E_FORMAT,
+		   "x: not one text with its signature", e);
+	/* What follows is not part of what comes back. */
+	eb_buf_clear(&two);
+	eb_buf_add(&two, text.data, text.len);
+	eb_buf_adds(&two, "Suite: other\n");
+	if (pkg_gpgv(keyrings, two.data, two.len, "x", &out, NULL) == 0)
+		CHECK(!strstr(eb_buf_str(&out), "Suite: other"));
+	CHECK_FAIL(pkg_gpgv(keyrings, "Suite: x\n", 9, "x", &out, &e), EB_E_FORMAT, "not one text",
+		   e);
+	CHECK_FAIL(pkg_gpgv(keyrings, "", 0, "x", &out, &e), EB_E_FORMAT, "not one text", e);
+}
