@@ -10,7 +10,30 @@
 /* ---- format constants ---- */
 
 /* Blocks are at most 8 MiB, so a window of 2^23 covers one; compressing in one call needs no window
- * buffer, and the tables below are all the memory there is. */
+ * buffer, and the tables below are all the memory there is: 1 to 6.5 MiB a thread, where the
+ * library's own level 9 takes 12 and its level 19 takes 49.
+ *
+ * Measured on the first 50 MB of postgresql-15, python3.11, libc6, libicu72, libssl3, perl-base,
+ * coreutils, bash, nginx, haproxy and redis of Debian 12 (without documentation), in blocks as
+ * oci_cut_plan() makes them, with libzstd 1.5.7; MB per second of CPU time on a busy 2-core virtual
+ * machine, everything from tar header to digest included:
+ *
+ *   level         1     2     3     4     5     6     7     8     9    10
+ *   ratio      2.67  3.00  3.02  3.07  3.20  3.21  3.23  3.24  3.27  3.28
+ *   MB/s        180   156   134   105    70    56    61    55    47    31
+ *   level        11    12    13    14    15    16    17    18    19
+ *   ratio      3.34  3.37  3.42  3.44  3.48  3.51  3.54  3.57  3.60
+ *   MB/s         17    13    11    10     9     8     8     6     5
+ *
+ *   the library's own parameters    -3    -9   -12   -19
+ *   in blocks of 3.5 MiB, ratio   2.99  3.22  3.24  3.62     MB/s  234  54  25  2.9
+ *   the whole as one frame        3.04  3.31  3.33  3.81     MB/s  245  50  21  2.1
+ *
+ * Level 9 is the default: nearly as fast as the library's 9, better than its 12 on the same
+ * blocks, 1.3 % larger than its 9 without blocks. What is better costs three times as much at once:
+ * lazy parsing ends there and optimal parsing (with matches of 3 bytes, which machine code is full
+ * of) begins. 17 comes within 2.3 % of the library's 19 on the same blocks at nearly three times
+ * its speed; for a release that many will carry, that or 19 is the choice. */
 enum { ZSTD_WINDOW_LOG = 23, ZSTD_LEVELS = 19, ZSTD_DEFAULT = 9 };
 enum { GZIP_LEVELS = 9, GZIP_DEFAULT = 9, GZIP_MEM_LEVEL = 9, GZIP_HEAD = 10, GZIP_TAIL = 8 };
 
@@ -28,8 +51,8 @@ static const struct zstd_level zstd_levels[ZSTD_LEVELS] = {
 	/* 8 */ { ZSTD_lazy2, 19, 19, 4, 4, 32 },
 	/* 9 */ { ZSTD_lazy2, 20, 20, 5, 4, 32 },
 	/* 10 */ { ZSTD_lazy2, 20, 20, 6, 4, 64 },
-	/* 11 */ { ZSTD_btopt, 15, 15, 1, 3, 8 },
-	/* 12 */ { ZSTD_btopt, 16, 16, 1, 3, 16 },
+	/* 11 */ { ZSTD_btopt, 16, 16, 1, 3, 16 },
+	/* 12 */ { ZSTD_btopt, 17, 17, 1, 3, 16 },
 	/* 13 */ { ZSTD_btopt, 17, 17, 2, 3, 16 },
 	/* 14 */ { ZSTD_btopt, 17, 18, 2, 3, 24 },
 	/* 15 */ { ZSTD_btopt, 17, 18, 3, 3, 32 },

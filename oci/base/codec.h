@@ -14,10 +14,13 @@ enum eb_codec_kind { EB_CODEC_NONE, EB_CODEC_GZIP, EB_CODEC_ZSTD };
 
 struct eb_codec; /* immutable after opening; shared by threads */
 
-/* The system's library (dlopen by soname). */
+/* The system's library (dlopen by soname). Levels: zstd 1 to 19, gzip 1 to 9, none ignores it.
+ * Errors: EB_E_USAGE (level), EB_E_NOT_FOUND (no such library), EB_E_UNSUPPORTED (too old). */
 int eb_codec_open_system(enum eb_codec_kind kind, int level, struct eb_codec **ret,
 			 struct eb_error **err) EB_MUST_CHECK;
-/* The library in `image` (an ELF shared object of this machine, n bytes), put into a memfd. */
+/* The library in `image` (an ELF shared object of this machine, n bytes), put into a memfd. It
+ * is code: check its digest first. Independent of the library the program is linked with. Errors:
+ * as above, EB_E_FORMAT (not ELF), EB_E_UNSUPPORTED (another machine's, or needs a newer libc). */
 int eb_codec_open_image(enum eb_codec_kind kind, int level, const void *image, size_t n,
 			struct eb_codec **ret, struct eb_error **err) EB_MUST_CHECK;
 struct eb_codec *eb_codec_free(struct eb_codec *c);
@@ -43,8 +46,9 @@ int eb_codec_block(struct eb_codec_ctx *x, const void *src, size_t n, void *dst,
 		   size_t *ret_size, struct eb_error **err) EB_MUST_CHECK;
 
 /* Decompress a stream of frames or members (system libraries; any number of them, nothing after
- * the last). Output above max_bytes, or above `ratio` times the input (0 = no such limit), fails
- * with EB_E_LIMIT. Takes ownership of in. */
+ * the last). Output above max_bytes, or above `ratio` times the input (0 = no such limit; the first
+ * MiB is free), fails with EB_E_LIMIT; damage, truncation, an empty stream, anything after the last
+ * frame and zstd windows over 128 MiB with EB_E_FORMAT. Takes ownership of in, always. */
 int eb_codec_reader(enum eb_codec_kind kind, struct eb_reader *in, uint64_t max_bytes,
 		    unsigned int ratio, struct eb_reader **ret,
 		    struct eb_error **err) EB_MUST_CHECK;
