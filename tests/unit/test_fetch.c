@@ -460,6 +460,7 @@ TEST(fetch, wrong_bytes_everywhere_give_both_hashes)
 {
 	struct counter c = { .base = { &counter_ops } };
 	autoerror struct eb_error *e = NULL;
+	autofree char *sent = NULL;
 	AUTOWORLD(w, 1);
 	char found[65];
 
@@ -467,8 +468,9 @@ TEST(fetch, wrong_bytes_everywhere_give_both_hashes)
 	w->o.progress = &c.base;
 	serve(w, w->a, 0, (struct httpd_reply){ .mode = HTTPD_WRONG_BYTES });
 	CHECK_INT(fetch(w, &e), -EB_E_DIGEST);
-	w->data[0][FILE_BYTES - 1] ^= 1;
-	eb_sha256_hex(w->data[0], FILE_BYTES, found);
+	sent = eb_xmemdup(w->data[0], FILE_BYTES);
+	sent[FILE_BYTES - 1] ^= 1;
+	eb_sha256_hex(sent, FILE_BYTES, found);
 	CHECK_HAS(e->message, "package p0 1.0: 127.0.0.1:");
 	CHECK_HAS(e->message, httpd_host(w->a));
 	CHECK_HAS(e->message, w->sha[0]);
@@ -779,15 +781,16 @@ TEST(fetch, altered_cache_file_is_noticed_moved_away_and_fetched_anew)
 {
 	autoerror struct eb_error *e = NULL;
 	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
+	autofree char *altered = NULL;
 	EB_AUTOBUF(b, FILE_BYTES);
 	AUTOWORLD(w, 1);
 	int r;
 
 	serve_all(w);
 	CHECK_OK(fetch(w, &e), e);
-	w->data[0][1234] ^= 4;
-	put(test_path("cache/sources/sha256/%s", w->sha[0]), w->data[0], FILE_BYTES);
-	w->data[0][1234] ^= 4;
+	altered = eb_xmemdup(w->data[0], FILE_BYTES);
+	altered[1234] ^= 4;
+	put(test_path("cache/sources/sha256/%s", w->sha[0]), altered, FILE_BYTES);
 	CHECK_OK(pkg_cache_read(&w->cache, w->sha[0], FILE_BYTES, w->what[0], &in, &e), e);
 	r = eb_read_all(in, &b, "x", &e);
 	CHECK_INT(r, -EB_E_DIGEST);
