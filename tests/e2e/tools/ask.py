@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """ask.py http URL [NAME:VALUE]...    status line, headers and body of an answer; fails only without one
 ask.py redis HOST PORT WORD...     the reply to one command
-ask.py image INSPECT NAME          reference of the image called NAME in `ess-bundle inspect --json` output"""
+ask.py image INSPECT NAME          reference of the image called NAME in `ess-bundle inspect --json` output
+ask.py images INSPECT              all of them: name, reference, digest
+ask.py platforms LAYOUT DIGEST     the image manifests below an index in an image layout: platform, digest"""
 import http.client, json, socket, sys, urllib.parse
 
 
@@ -33,15 +35,38 @@ def ask_redis(host, port, *words):
             sys.exit("redis answered: " + line.decode())
 
 
+def load(path):
+    with open(path) as f:
+        return json.load(f)
+
+
+def reference(entry):
+    return entry.get("ref") or entry["name"]
+
+
+def images(inspect_file):
+    for i in load(inspect_file)["images"]:
+        print(reference(i).rsplit("/", 1)[-1].rsplit(":", 1)[0], reference(i), i["digest"])
+
+
+def platforms(layout, digest):
+    blob = load(layout + "/blobs/" + digest.replace(":", "/"))
+    if "manifests" not in blob:
+        config = load(layout + "/blobs/" + blob["config"]["digest"].replace(":", "/"))
+        print(config["os"] + "/" + config["architecture"], digest)
+        return
+    for m in blob["manifests"]:
+        print(m["platform"]["os"] + "/" + m["platform"]["architecture"], m["digest"])
+
+
 def image(inspect_file, name):
-    with open(inspect_file) as f:
-        images = json.load(f)["images"]
+    images = load(inspect_file)["images"]
     for i in images:
-        ref = i.get("ref") or i["name"]
+        ref = reference(i)
         if name in (i["name"], ref.rsplit("/", 1)[-1].split("@")[0].rsplit(":", 1)[0]):
             print(ref)
             return
     sys.exit("no image %r in the bundle, only %s" % (name, ", ".join(i["name"] for i in images)))
 
 
-{"http": ask_http, "redis": ask_redis, "image": image}[sys.argv[1]](*sys.argv[2:])
+{"http": ask_http, "redis": ask_redis, "image": image, "images": images, "platforms": platforms}[sys.argv[1]](*sys.argv[2:])
