@@ -70,10 +70,18 @@ resolve() {
 		names="$names $n"
 	done
 }
+# Quiet unless it fails.
 install() {
+	log=$(mktemp)
 	# shellcheck disable=SC2086 # a list of words
-	as_root apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
-		-o Dpkg::Options::=--force-confold install $names >&2
+	if as_root apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+		-o Dpkg::Options::=--force-confold install $names >"$log" 2>&1; then
+		rm -f "$log"
+		return 0
+	fi
+	tail -n 30 "$log" >&2
+	rm -f "$log"
+	return 1
 }
 
 missing=
