@@ -1,0 +1,146 @@
+/* What an image needs from the source cache: its packages, and the compression library, which is an
+ * input like any other and is loaded from memory only. */
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "image/chain.h"
+#include "pkg/deb.h"
+
+enum { LIBRARY_MAX_BYTES = 16 * 1024 * 1024, MAX_SOURCES = 200000 };
+
+struct source_list {
+	struct pkg_source *items;
+	size_t n, alloc;
+	struct eb_arena *arena;
+};
+
+static int add_source(struct source_list *l, const struct pkg_source *s, struct eb_error **err)
+{
+	int r = eb_grow(&l->items, &l->alloc, l->n + 1, sizeof(*l->items), MAX_SOURCES, "sources",
+			err);
+
+	if (r >= 0)
+		l->items[l->n++] = *s;
+	return r;
+}
+
+static bool among(const char *arch, const char *const *arches, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(arches[i], arch) == 0)
+			return true;
+	return false;
+}
+
+static int add_lock(struct source_list *l, const struct rcp_lock *lock, const char *const *arches,
+		    size_t n_arches, struct eb_error **err)
+{
+	for (size_t i = 0; i < lock->n_packages; i++) {
+		const struct rcp_locked_package *p = &lock->packages[i];
+		struct pkg_source s = { .archive = p->archive,
+					.path = p->path,
+					.sha256 = p->sha256,
+					.size = p->size,
+					.locked_sec = lock->epoch_sec };
+		int r;
+
+		if (!among(p->arch, arches, n_arches))
+			continue;
+		s.what = eb_arena_printf(l->arena, "package %s %s (%s)", p->name, p->version,
+					 p->deb_arch);
+		r = add_source(l, &s, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_codec(struct source_list *l, const struct img_env *env, const struct img_chain *c,
+		     struct eb_error **err)
+{
+	const struct rcp_locked_codec *k = img_locked_codec(env, c, env->host_arch);
+	struct pkg_source s;
+
+	if (!k)
+		return 0;
+	s = (struct pkg_source){ .archive = k->archive,
+				 .path = k->path,
+				 .sha256 = k->sha256,
+				 .size = k->size,
+				 .locked_sec = img_epoch(env, c) };
+	s.what = eb_arena_printf(l->arena, "codec %s %s (%s)", k->kind, k->version, k->arch);
+	return add_source(l, &s, err);
+}
+
+int img_fetch(const struct img_env *env, const struct img_chain *chains, size_t n,
+	      const char *const *arches, size_t n_arches, struct eb_error **err)
+{
+	EB_CLEANUP(eb_arena_free_p) struct eb_arena *arena = eb_arena_new();
+	struct source_list l = { .arena = arena };
+	int r = 0;
+
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		for (size_t s = 0; s < chains[i].n && r >= 0; s++)
+			r = add_lock(&l, chains[i].stage[s].lock, arches, n_arches, err);
+		if (r >= 0)
+			r = add_codec(&l, env, &chains[i], err);
+	}
+	if (r >= 0)
+		r = pkg_fetch(env->fetch, l.items, l.n, err);
+	free(l.items);
+	return r;
+}
+
+static int read_library(const struct img_env *env, const struct rcp_locked_codec *k,
+			struct eb_buf *out, struct eb_error **err)
+{
+	EB_CLEANUP(pkg_deb_data_free_p) struct pkg_deb_data *d = NULL;
+	autofree char *what = eb_xasprintf("codec %s %s (%s)", k->kind, k->version, k->arch);
+	autofree char *buf = eb_xmalloc(65536);
+	struct oci_tar_entry e;
+	uint32_t member;
+	bool found = false;
+	int r = pkg_deb_data_open(env->cache, k->sha256, k->size, what, &d, err);
+
+	while (r >= 0 && (r = pkg_deb_data_next(d, &e, &member, err)) > 0) {
+		ssize_t got;
+
+		if (e.type != '0' || strcmp(e.path, k->library) != 0)
+			continue;
+		found = true;
+		while ((got = pkg_deb_data_read(d, buf, 65536, err)) > 0)
+			eb_buf_add(out, buf, (size_t)got);
+		if (got < 0)
+			return (int)got;
+	}
+	if (r < 0)
+		return r;
+	if (!found)
+		return eb_throw(err, EB_E_NOT_FOUND, "%s: has no member %s", what, k->library);
+	return eb_buf_check(out, what, err);
+}
+
+int img_codec_open(const struct img_env *env, const struct img_chain *c, struct eb_codec **ret,
+		   bool *ret_fallback, struct eb_error **err)
+{
+	const struct rcp_locked_codec *any = img_locked_codec(env, c, NULL);
+	const struct rcp_locked_codec *k = img_locked_codec(env, c, env->host_arch);
+	int level = any && any->level ? any->level : eb_codec_default_level(env->compression);
+	EB_AUTOBUF(image, LIBRARY_MAX_BYTES);
+	int r;
+
+	if (env->compression == EB_CODEC_NONE || !k) {
+		r = eb_codec_open_system(env->compression, level, ret, err);
+		if (r >= 0)
+			*ret_fallback = env->compression != EB_CODEC_NONE;
+		return r;
+	}
+	r = read_library(env, k, &image, err);
+	if (r < 0)
+		return r;
+	r = eb_codec_open_image(env->compression, level, image.data, image.len, ret, err);
+	if (r < 0)
+		return eb_prefix(err, r, "codec %s %s", k->kind, k->version);
+	*ret_fallback = false;
+	return 0;
+}
