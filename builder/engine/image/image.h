@@ -1,0 +1,47 @@
+/* An image: for each architecture a configuration and a manifest over the layers of its stages, and
+ * one index over them. Small documents only, ready to be hashed and written; the layers
+ * themselves are made by img_stage_write(). */
+#pragma once
+
+#include "image/manifest.h"
+#include "image/stage.h"
+
+struct img_text { /* a document and what it is called by */
+	char *text;
+	struct oci_descriptor desc;
+};
+
+struct img_platform {
+	const char *arch;		 /* borrowed from the recipe */
+	const struct img_layers **stage; /* of each stage, in order; owned by the session */
+	size_t n_stages;
+	struct img_text config, manifest;
+};
+
+struct img_image {
+	const struct img_chain *chain; /* borrowed */
+	char *version;
+	struct img_platform *platforms; /* sorted by architecture */
+	size_t n_platforms;
+	struct img_text index;
+};
+
+/* The image on those of `arches` that its recipe has (NULL = all of the recipe's); EB_E_NOT_FOUND
+ * when none is left. */
+int img_image_plan(struct img_session *s, const struct img_chain *c, const char *const *arches,
+		   size_t n_arches, enum img_trust trust, struct img_image *ret,
+		   struct eb_error **err) EB_MUST_CHECK;
+void img_image_release(struct img_image *i);
+EB_DEFINE_RELEASE(struct img_image, img_image_release)
+
+/* One architecture alone. */
+int img_platform_plan(struct img_session *s, const struct img_chain *c, const char *arch,
+		      enum img_trust trust, struct img_platform *ret,
+		      struct eb_error **err) EB_MUST_CHECK;
+void img_platform_release(struct img_platform *p);
+EB_DEFINE_RELEASE(struct img_platform, img_platform_release)
+
+/* Put what came out into the lock of the chain's last stage: results and layers for every
+ * architecture, for env's compression; those of other compressions are dropped when their key is
+ * another. */
+void img_image_to_lock(const struct img_image *i, const struct img_env *env, struct rcp_lock *lock);
