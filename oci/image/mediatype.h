@@ -28,8 +28,9 @@
 #define BND_MT_DEFINITION "application/vnd.ess.bundle.definition.v1+json"
 #define BND_MT_SOURCE "application/vnd.ess.bundle.source.v1.tar" /* recipes, locks, definition */
 #define BND_MT_TOOL "application/vnd.ess.bundle.tool.v1"
-#define BND_ANN_ROOT "vnd.ess.bundle.root"     /* "true" on the root index in index.json */
-#define BND_ANN_SIGNS "vnd.ess.bundle.signs"   /* digest that a signature manifest signs */
+#define BND_ANN_ROOT "vnd.ess.bundle.root"   /* "true" on the root index in index.json */
+#define BND_ANN_SIGNS "vnd.ess.bundle.signs" /* digest that a signature manifest signs */
+#define BND_ANN_COSIGN_KIND "kind" /* what cosign calls an entry of a layout that it saved */
 #define BND_ANN_FORMAT "vnd.ess.bundle.format" /* "1" on the root index */
 #define BND_ANN_NAME "vnd.ess.bundle.name"
 #define BND_ANN_LAYER_GROUP "vnd.ess.layer" /* which inputs a layer holds */
