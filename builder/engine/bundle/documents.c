@@ -1,0 +1,89 @@
+#include "bundle/documents.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/span.h"
+#include "bundle/plan.h"
+#include "image/mediatype.h"
+
+/* All packages of a chain on one architecture, the base's first, as scanners name them. */
+static json_t *packages_json(const struct img_chain *c, const char *arch)
+{
+	json_t *list = eb_json_array();
+
+	for (size_t s = 0; s < c->n; s++) {
+		const struct rcp_lock *l = c->stage[s].lock;
+
+		for (size_t i = 0; i < l->n_packages; i++) {
+			json_t *j;
+
+			if (strcmp(l->packages[i].arch, arch) != 0)
+				continue;
+			j = eb_json_object();
+			eb_json_set_str(j, "type", "deb");
+			eb_json_set_str(j, "name", l->packages[i].name);
+			eb_json_set_str(j, "version", l->packages[i].version);
+			eb_json_set_str(j, "arch", l->packages[i].deb_arch);
+			eb_json_set_str(j, "source", l->packages[i].source);
+			eb_json_push(list, j);
+		}
+	}
+	return list;
+}
+
+static json_t *image_json(const struct bnd_plan_image *im)
+{
+	json_t *j = eb_json_object(), *platforms = eb_json_array();
+
+	eb_json_set_str(j, "name", im->def->name);
+	eb_json_set_str(j, "ref", im->name);
+	eb_json_set_str(j, "version", im->image.version);
+	eb_json_set_str(j, "digest", im->image.index.desc.digest.text);
+	for (size_t i = 0; i < im->image.n_platforms; i++) {
+		const struct img_platform *p = &im->image.platforms[i];
+		autofree char *name = eb_xasprintf("linux/%s", p->arch);
+		json_t *one = eb_json_object();
+
+		eb_json_set_str(one, "platform", name);
+		eb_json_set_str(one, "digest", p->manifest.desc.digest.text);
+		eb_json_set(one, "packages", packages_json(&im->chain, p->arch));
+		eb_json_push(platforms, one);
+	}
+	eb_json_set(j, "platforms", platforms);
+	return j;
+}
+
+char *bnd_definition_json(const struct bnd_plan *p)
+{
+	const struct img_env *env = img_session_env(p->session);
+	autojson json_t *j = eb_json_object();
+	json_t *images = eb_json_array();
+	autofree char *reference = eb_xasprintf("%s/%s", p->def->registry, p->def->name);
+	const struct rcp_locked_codec *codec;
+
+	eb_json_set_u64(j, "format", 1);
+	eb_json_set_str(j, "name", p->def->name);
+	eb_json_set_str(j, "version", p->def->version);
+	eb_json_set_str(j, "reference", reference);
+	eb_json_set_str(j, "summary", p->def->summary);
+	eb_json_set_u64(j, "epoch", (uint64_t)p->epoch_sec);
+	eb_json_set_str(j, "compression", eb_codec_name(env->compression));
+	codec = p->n_images ? img_locked_codec(env, &p->images[0].chain, NULL) : NULL;
+	eb_json_set_str(j, "codec", codec ? codec->version : NULL);
+	for (size_t i = 0; i < p->n_images; i++)
+		eb_json_push(images, image_json(&p->images[i]));
+	eb_json_set(j, "images", images);
+	return eb_json_canonical(j, NULL);
+}
+
+void bnd_annotate(const struct bnd_plan *p, struct oci_manifest *m)
+{
+	char created[32];
+
+	eb_format_time(p->epoch_sec, created);
+	oci_manifest_annotate(m, OCI_ANN_CREATED, created);
+	oci_manifest_annotate(m, OCI_ANN_TITLE, p->def->name);
+	oci_manifest_annotate(m, OCI_ANN_VERSION, p->def->version);
+	if (p->def->summary)
+		oci_manifest_annotate(m, OCI_ANN_DESCRIPTION, p->def->summary);
+}

@@ -1,0 +1,114 @@
+#include "bundle/source.h"
+
+#include "base/buf.h"
+#include "base/dir.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "image/tar_write.h"
+
+struct file {
+	char *name; /* in the tar */
+	char *path; /* on disk */
+	uint32_t mode;
+};
+
+struct files {
+	struct file *items;
+	size_t n, alloc;
+};
+
+static int add(struct files *f, char *name, char *path, uint32_t mode, struct eb_error **err)
+{
+	autofree char *n = name, *p = path;
+	int r;
+
+	for (size_t i = 0; i < f->n; i++) {
+		if (strcmp(f->items[i].name, n) != 0)
+			continue;
+		if (strcmp(f->items[i].path, p) == 0)
+			return 0;
+		return eb_throw(err, EB_E_CONFLICT, "'%s' and '%s' are both called %s",
+				f->items[i].path, p, n);
+	}
+	r = eb_grow(&f->items, &f->alloc, f->n + 1, sizeof(*f->items), 100000, "source files", err);
+	if (r < 0)
+		return r;
+	f->items[f->n++] = (struct file){ EB_TAKE_PTR(n), EB_TAKE_PTR(p), mode };
+	return 0;
+}
+
+static int add_recipe(struct files *f, const struct rcp_recipe *rcp, struct eb_error **err)
+{
+	static const char *const own[] = { "recipe.yaml", "lock.yaml" };
+	int r = 0;
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(own) && r >= 0; i++)
+		r = add(f, eb_xasprintf("recipes/%s/%s", rcp->name, own[i]),
+			eb_xasprintf("%s/%s", rcp->dir, own[i]), 0644, err);
+	for (size_t i = 0; i < rcp->n_entries && r >= 0; i++)
+		if (rcp->entries[i].source)
+			r = add(f, eb_xasprintf("recipes/%s/%s", rcp->name, rcp->entries[i].source),
+				eb_xasprintf("%s/%s", rcp->dir, rcp->entries[i].source), 0644, err);
+	return r;
+}
+
+static int by_name(const void *pa, const void *pb)
+{
+	return strcmp(((const struct file *)pa)->name, ((const struct file *)pb)->name);
+}
+
+static int write_file(const struct file *f, int64_t mtime_sec, struct eb_buf *out,
+		      struct eb_error **err)
+{
+	EB_AUTOBUF(text, BND_SOURCE_MAX_BYTES);
+	struct oci_tar_entry e = {
+		.path = f->name, .type = '0', .mode = f->mode, .mtime_sec = mtime_sec
+	};
+	static const char zeros[512];
+	int r = eb_file_read(f->path, &text, err);
+
+	if (r < 0)
+		return r;
+	e.size = text.len;
+	oci_tar_header(&e, out);
+	eb_buf_add(out, eb_buf_str(&text), text.len);
+	eb_buf_add(out, zeros, oci_tar_padding(text.len));
+	return 0;
+}
+
+static int collect(const struct bnd_def *def, const struct img_chain *const *chains, size_t n,
+		   struct files *f, struct eb_error **err)
+{
+	int r = add(f, eb_xasprintf("bundles/%s/bundle.yaml", def->name), eb_xstrdup(def->file),
+		    0644, err);
+
+	if (r >= 0 && def->tool)
+		r = add(f, eb_xasprintf("bundles/%s/%s", def->name, def->tool),
+			eb_xasprintf("%s/%s", def->dir, def->tool), 0755, err);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		for (size_t s = 0; s < chains[i]->n && r >= 0; s++)
+			r = add_recipe(f, chains[i]->stage[s].recipe, err);
+	return r;
+}
+
+int bnd_source_tar(const struct bnd_def *def, const struct img_chain *const *chains, size_t n,
+		   int64_t mtime_sec, struct eb_buf *out, struct eb_error **err)
+{
+	static const char end[OCI_TAR_END_BYTES];
+	struct files f = { 0 };
+	int r = collect(def, chains, n, &f, err);
+
+	if (r >= 0)
+		qsort(f.items, f.n, sizeof(*f.items), by_name);
+	for (size_t i = 0; i < f.n && r >= 0; i++)
+		r = write_file(&f.items[i], mtime_sec, out, err);
+	for (size_t i = 0; i < f.n; i++) {
+		free(f.items[i].name);
+		free(f.items[i].path);
+	}
+	free(f.items);
+	if (r < 0)
+		return r;
+	eb_buf_add(out, end, sizeof(end));
+	return eb_buf_check(out, "source of the bundle", err);
+}

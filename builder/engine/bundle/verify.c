@@ -1,0 +1,291 @@
+#include "bundle/verify.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/progress.h"
+#include "base/stream.h"
+#include "bundle/canonical.h"
+#include "image/mediatype.h"
+#include "sign/key.h"
+#include "sign/simple_signing.h"
+
+enum { IO_BYTES = 256 * 1024, MAX_BLOBS = 400000 };
+
+/* A blob that something reached lists, with the size it is said to have. */
+struct wanted {
+	const struct oci_descriptor *desc;
+	const struct oci_member *member;
+};
+
+struct verifier {
+	struct bnd_bundle *b;
+	struct wanted *wanted;
+	size_t n, alloc;
+	struct eb_progress *progress;
+	unsigned int task;
+};
+
+static int want(struct verifier *v, const struct oci_descriptor *d, struct eb_error **err)
+{
+	const struct oci_member *m = oci_archive_find_blob(v->b->archive, &d->digest);
+	int r;
+
+	if (!m)
+		return eb_throw(err, EB_E_DIGEST, "blob %s is missing", d->digest.text);
+	if (m->size != d->size)
+		return eb_throw(err, EB_E_DIGEST, "%s: has %llu bytes, %llu are listed", m->name,
+				(unsigned long long)m->size, (unsigned long long)d->size);
+	r = eb_grow(&v->wanted, &v->alloc, v->n + 1, sizeof(*v->wanted), MAX_BLOBS, "blobs", err);
+	if (r >= 0)
+		v->wanted[v->n++] = (struct wanted){ d, m };
+	return r;
+}
+
+static int want_manifest(struct verifier *v, const struct oci_descriptor *d,
+			 const struct oci_manifest *m, struct eb_error **err)
+{
+	int r = want(v, d, err);
+
+	if (r >= 0 && !m->is_index)
+		r = want(v, &m->config, err);
+	for (size_t i = 0; i < m->n_items && r >= 0 && !m->is_index; i++)
+		r = want(v, &m->items[i], err);
+	return r;
+}
+
+static int want_covered(struct verifier *v, struct eb_error **err)
+{
+	struct bnd_bundle *b = v->b;
+	int r = want(v, &b->root, err);
+
+	if (r >= 0)
+		r = want_manifest(v, &b->bundle_desc, &b->bundle_manifest, err);
+	for (size_t i = 0; i < b->n_images && r >= 0; i++) {
+		r = want(v, &b->images[i].desc, err);
+		for (size_t k = 0; k < b->images[i].index.n_items && r >= 0; k++)
+			r = want_manifest(v, &b->images[i].index.items[k],
+					  &b->images[i].platforms[k], err);
+	}
+	return r;
+}
+
+static int want_all(struct verifier *v, struct eb_error **err)
+{
+	struct bnd_bundle *b = v->b;
+	int r = want_covered(v, err);
+
+	for (size_t i = 0; i < b->n_signatures && r >= 0; i++)
+		r = want_manifest(v, &b->signatures[i].desc, &b->signatures[i].manifest, err);
+	return r;
+}
+
+static int by_member(const void *pa, const void *pb)
+{
+	const struct wanted *a = pa, *b = pb;
+
+	return a->member < b->member ? -1 : a->member > b->member;
+}
+
+static int largest_first(const void *pa, const void *pb)
+{
+	const struct wanted *a = pa, *b = pb;
+
+	if (a->member->size != b->member->size)
+		return a->member->size < b->member->size ? 1 : -1;
+	return by_member(pa, pb);
+}
+
+/* Each blob once. */
+static void drop_doubles(struct verifier *v)
+{
+	size_t kept = 0;
+
+	qsort(v->wanted, v->n, sizeof(*v->wanted), by_member);
+	for (size_t i = 0; i < v->n; i++)
+		if (i == 0 || v->wanted[i].member != v->wanted[kept - 1].member)
+			v->wanted[kept++] = v->wanted[i];
+	v->n = kept;
+}
+
+/* Nothing in the file may be left over. */
+static int match_members(struct verifier *v, struct eb_error **err)
+{
+	for (size_t i = 0; i < oci_archive_count(v->b->archive); i++) {
+		const struct oci_member *m = oci_archive_member(v->b->archive, i);
+		struct wanted key = { NULL, m };
+
+		if (strncmp(m->name, "blobs/", 6) == 0 &&
+		    !bsearch(&key, v->wanted, v->n, sizeof(key), by_member))
+			return eb_throw(err, EB_E_DIGEST,
+					"%s: neither the root nor a signature covers it", m->name);
+	}
+	return 0;
+}
+
+static int hash_one(void *ctx, size_t i, struct eb_error **err)
+{
+	struct verifier *v = ctx;
+	const struct wanted *w = &v->wanted[i];
+	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
+	autofree char *buf = eb_xmalloc(IO_BYTES);
+	ssize_t got;
+	int r = oci_archive_blob(v->b->archive, w->desc, &in, err);
+
+	if (r < 0)
+		return r;
+	while ((got = eb_read(in, buf, IO_BYTES, err)) > 0)
+		eb_progress_advance(v->progress, v->task, (uint64_t)got);
+	return got < 0 ? eb_prefix(err, (int)got, "%s", w->member->name) : 0;
+}
+
+static int hash_all(struct verifier *v, struct eb_pool *pool, struct bnd_verify_result *ret,
+		    struct eb_error **err)
+{
+	int r;
+
+	qsort(v->wanted, v->n, sizeof(*v->wanted), largest_first);
+	ret->blobs = v->n;
+	for (size_t i = 0; i < v->n; i++)
+		ret->bytes += v->wanted[i].member->size;
+	v->task = eb_progress_start(v->progress, "verify", EB_UNIT_BYTES, ret->bytes);
+	r = eb_pool_map(pool, v->n, hash_one, v, err);
+	eb_progress_finish(v->progress, v->task);
+	return r;
+}
+
+static bool signed_by(const struct bnd_bundle *b, const struct bnd_signature *s,
+		      const struct oci_key *key, char **why)
+{
+	for (size_t i = 0; i < s->manifest.n_items; i++) {
+		const struct oci_descriptor *d = &s->manifest.items[i];
+		autofree char *payload = NULL;
+		autoerror struct eb_error *e = NULL;
+		size_t n;
+		int r = oci_archive_blob_text(b->archive, d, OCI_PAYLOAD_MAX_BYTES, &payload, &n,
+					      &e);
+
+		if (r >= 0)
+			r = oci_simple_verify(key, d, payload, n, &b->root.digest, &e);
+		if (r >= 0)
+			return true;
+		free(*why);
+		*why = eb_xstrdup(e->message);
+	}
+	return false;
+}
+
+static int check_signatures(const struct bnd_bundle *b, const struct oci_key *key,
+			    struct bnd_verify_result *ret, struct eb_error **err)
+{
+	autofree char *why = eb_xstrdup("it holds nothing");
+	char id[48];
+	int r;
+
+	ret->signatures = b->n_signatures;
+	if (!key)
+		return 0;
+	if (b->n_signatures == 0) {
+		r = eb_throw(err, EB_E_SIGNATURE, "the bundle is not signed");
+		return eb_hint(err, r,
+			       "sign it with 'ess-bundle sign', or check the digests alone with "
+			       "--digests-only");
+	}
+	for (size_t i = 0; i < b->n_signatures; i++)
+		ret->valid += signed_by(b, &b->signatures[i], key, &why);
+	if (ret->valid)
+		return 0;
+	oci_key_hint(key, id);
+	r = eb_throw(err, EB_E_SIGNATURE, "none of %zu signatures is by the key %s: %s",
+		     b->n_signatures, id, why);
+	return eb_hint(err, r, "get the public key of whoever made this bundle");
+}
+
+bool bnd_signed_by(const struct bnd_bundle *b, const struct oci_key *key)
+{
+	autofree char *why = NULL;
+
+	for (size_t i = 0; i < b->n_signatures; i++)
+		if (signed_by(b, &b->signatures[i], key, &why))
+			return true;
+	return false;
+}
+
+int bnd_verify_content(struct bnd_bundle *b, struct eb_pool *pool, struct eb_progress *progress,
+		       struct eb_error **err)
+{
+	struct verifier v = { .b = b, .progress = progress };
+	struct bnd_verify_result res = { 0 };
+	int r = want_covered(&v, err);
+
+	if (r >= 0) {
+		drop_doubles(&v);
+		r = hash_all(&v, pool, &res, err);
+	}
+	free(v.wanted);
+	return r;
+}
+
+/* Whatever is wrong with the file's content is a failed verification, not a failed program. */
+static int as_verification(int r, struct eb_error **err)
+{
+	switch (-r) {
+	case EB_E_FORMAT:
+	case EB_E_LIMIT:
+	case EB_E_NOT_FOUND:
+	case EB_E_UNSUPPORTED:
+	case EB_E_CONFLICT:
+		if (err && *err)
+			(*err)->code = EB_E_DIGEST;
+		return -EB_E_DIGEST;
+	default:
+		return r;
+	}
+}
+
+static int verify_opened(struct verifier *v, const struct oci_key *key, struct eb_pool *pool,
+			 struct bnd_verify_result *ret, struct eb_error **err)
+{
+	int r = want_all(v, err);
+
+	if (r >= 0) {
+		drop_doubles(v);
+		r = match_members(v, err);
+	}
+	if (r >= 0)
+		r = bnd_check_canonical(v->b, err);
+	if (r >= 0)
+		r = hash_all(v, pool, ret, err);
+	if (r >= 0)
+		r = check_signatures(v->b, key, ret, err);
+	return r;
+}
+
+int bnd_verify(const char *path, const struct oci_key *key, struct eb_pool *pool,
+	       struct eb_progress *progress, struct bnd_bundle *ret_bundle,
+	       struct bnd_verify_result *ret, struct eb_error **err)
+{
+	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
+	struct bnd_verify_result res = { 0 };
+	struct verifier v = { .b = &b, .progress = progress };
+	int r = bnd_open(path, &b, err);
+
+	if (r >= 0) {
+		r = verify_opened(&v, key, pool, &res, err);
+		free(v.wanted);
+		r = r < 0 ? eb_prefix(err, r, "'%s'", path) : r;
+	} else if (r == -ENOENT) {
+		return r;
+	}
+	if (r < 0)
+		return as_verification(r, err);
+	*ret = res;
+	if (ret_bundle) {
+		*ret_bundle = b;
+		b = (struct bnd_bundle){ 0 };
+	}
+	return 0;
+}
