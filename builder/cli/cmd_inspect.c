@@ -1,0 +1,118 @@
+#include "base/error.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "bundle/describe.h"
+#include "cli/cmd.h"
+#include "cli/ui.h"
+
+struct args {
+	bool packages, layers;
+};
+
+static const char *str(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s ? s : "";
+}
+
+static uint64_t num(const json_t *j, const char *key)
+{
+	json_int_t v = json_integer_value(json_object_get(j, key));
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+static void print_size(struct cmd_env *env, uint64_t bytes)
+{
+	char text[24];
+
+	ui_format_amount(EB_UNIT_BYTES, bytes, text);
+	env_printf(env, "%10s", text);
+}
+
+static void print_image(struct cmd_env *env, const struct args *a, const json_t *im)
+{
+	const json_t *list;
+	json_t *one;
+	size_t i;
+
+	print_size(env, num(im, "size_bytes"));
+	env_printf(env, "  %s ", str(im, "ref"));
+	json_array_foreach(json_object_get(im, "platforms"), i, one)
+		env_printf(env, " %s", json_string_value(one));
+	env_printf(env, "\n            %s\n", str(im, "digest"));
+	list = json_object_get(im, "layers");
+	json_array_foreach(a->layers ? list : NULL, i, one)
+	{
+		env_printf(env, "    ");
+		print_size(env, num(one, "size_bytes"));
+		env_printf(env, "  %.19s  %-14s %s\n", str(one, "digest"), str(one, "platform"),
+			   str(one, "holds"));
+	}
+	list = json_object_get(im, "packages");
+	json_array_foreach(a->packages ? list : NULL, i, one)
+		env_printf(env, "    %s %s %s %s\n", str(one, "type"), str(one, "name"),
+			   str(one, "version"), str(one, "arch"));
+}
+
+static void print_bundle(struct cmd_env *env, const struct args *a, const json_t *doc)
+{
+	char size[24];
+	json_t *im;
+	size_t i;
+
+	ui_format_amount(EB_UNIT_BYTES, num(doc, "size_bytes"), size);
+	env_printf(env, "%s %s, %s\n", str(doc, "name"), str(doc, "version"), size);
+	if (str(doc, "summary")[0])
+		env_printf(env, "%s\n", str(doc, "summary"));
+	env_printf(env, "root  %s\n", str(json_object_get(doc, "root"), "digest"));
+	env_printf(env, "codec %s\n", str(doc, "codec"));
+	env_printf(env, "%zu signature%s (not checked here: see 'ess-bundle verify')\n",
+		   json_array_size(json_object_get(doc, "signatures")),
+		   json_array_size(json_object_get(doc, "signatures")) == 1 ? "" : "s");
+	env_printf(env, "\n%10s  image\n", "size");
+	json_array_foreach(json_object_get(doc, "images"), i, im) print_image(env, a, im);
+}
+
+static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb_error **err)
+{
+	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
+	autojson json_t *doc = NULL;
+	int r = bnd_open(argv[0], &b, err);
+
+	(void)argc;
+	if (r >= 0)
+		r = bnd_describe(&b, &doc, err);
+	if (r < 0)
+		return r;
+	if (env->json)
+		env_print_json(env, EB_TAKE_PTR(doc));
+	else
+		print_bundle(env, argp, doc);
+	return 0;
+}
+
+static const struct opt options[] = {
+	{ "packages", 'p', .kind = OPT_FLAG, .help = "list the packages of each image",
+	  .offset = offsetof(struct args, packages) },
+	{ "layers", 'l', .kind = OPT_FLAG, .help = "list the layers of each image",
+	  .offset = offsetof(struct args, layers) },
+	OPT_END,
+};
+
+const struct cmd cmd_inspect = {
+	.name = "inspect",
+	.group = CMD_LOOK,
+	.summary = "show what a bundle holds",
+	.synopsis = "[OPTION]... FILE",
+	.description =
+		"Reads the documents of a bundle, not its layers: quick on any size. Nothing is "
+		"unpacked.",
+	.options = options,
+	.args_size = sizeof(struct args),
+	.uses = CMD_JSON,
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};

@@ -1,0 +1,78 @@
+#include "cli/setup.h"
+
+#include <sys/utsname.h>
+
+#include "base/error.h"
+
+const char *const setup_compressions[] = { "default", "zstd", "gzip", NULL };
+
+const char *setup_host_arch(void)
+{
+	struct utsname u;
+
+	if (uname(&u) < 0)
+		return "unknown";
+	if (strcmp(u.machine, "x86_64") == 0)
+		return "amd64";
+	if (strcmp(u.machine, "aarch64") == 0)
+		return "arm64";
+	return "unknown";
+}
+
+enum eb_codec_kind setup_compression(const struct setup_args *a, enum eb_codec_kind otherwise)
+{
+	switch (a->compress) {
+	case 1:
+		return EB_CODEC_ZSTD;
+	case 2:
+		return EB_CODEC_GZIP;
+	default:
+		return otherwise;
+	}
+}
+
+int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
+	       enum eb_codec_kind compression, struct eb_error **err)
+{
+	struct pkg_mirror_options mo = { .mirrors = a->mirrors.items };
+	const char *dir;
+	int64_t epoch;
+	int r = env_cache_dir(env, &dir, err);
+
+	*s = (struct setup){ .cache = { .dir = { .fd = -1 } } };
+	if (r >= 0)
+		r = env_source_date_epoch(&epoch, err);
+	if (r >= 0)
+		r = pkg_cache_open(dir, &s->cache, err);
+	if (r >= 0)
+		r = pkg_mirrors_load(&mo, &s->mirrors, err);
+	if (r < 0)
+		return r;
+	s->fetch = (struct pkg_fetch_options){ .cache = &s->cache,
+					       .mirrors = s->mirrors,
+					       .source_dirs = a->sources.items,
+					       .offline = a->offline,
+					       .progress = env->progress };
+	s->repo = (struct pkg_repo_options){ .cache = &s->cache,
+					     .mirrors = s->mirrors,
+					     .keyring = a->keyring,
+					     .now_sec = env_now_sec(),
+					     .offline = a->offline,
+					     .source_dirs = a->sources.items,
+					     .progress = env->progress };
+	s->env = (struct img_env){ .cache = &s->cache,
+				   .fetch = &s->fetch,
+				   .pool = env_pool(env),
+				   .progress = env->progress,
+				   .host_arch = setup_host_arch(),
+				   .compression = compression,
+				   .epoch_sec = epoch };
+	return 0;
+}
+
+void setup_release(struct setup *s)
+{
+	pkg_mirrors_free(s->mirrors);
+	s->mirrors = NULL;
+	pkg_cache_release(&s->cache);
+}

@@ -1,0 +1,25 @@
+/* Keys named on the command line. */
+#pragma once
+
+#include "cli/env.h"
+
+struct bnd_layout;
+struct oci_descriptor;
+struct oci_key;
+
+struct signing {
+	struct oci_key *key;
+	const char *reference; /* borrowed: the name that is signed */
+	char public_id[48];    /* names the key in cache keys and output */
+};
+void signing_release(struct signing *s);
+EB_DEFINE_RELEASE(struct signing, signing_release)
+
+/* A private key file; its password comes from COSIGN_PASSWORD or is asked for. */
+int signing_load(const char *path, struct signing *ret, struct eb_error **err) EB_MUST_CHECK;
+/* A public key file. */
+int signing_load_public(const char *path, struct oci_key **ret,
+			struct eb_error **err) EB_MUST_CHECK;
+/* For bnd_plan_options.sign; ctx is a struct signing. */
+int signing_add(void *ctx, const struct oci_descriptor *root, struct bnd_layout *layout,
+		struct oci_descriptor *ret_entry, struct eb_error **err);
