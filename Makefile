@@ -4,11 +4,15 @@ MAKEFLAGS += -rR
 .DEFAULT_GOAL := all
 SHELL := /bin/sh
 
-# Run from anywhere: every path below is relative to this file.
+# Run from anywhere: `make -f .../Makefile` goes on in this file's directory.
 ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 ifneq ($(CURDIR),$(ROOT))
-$(error run make with -C $(ROOT))
-endif
+here:
+	@$(MAKE) -C $(ROOT)
+%:
+	@$(MAKE) -C $(ROOT) $@
+.PHONY: here
+else
 
 CC ?= gcc
 ifeq ($(origin CC),default)
@@ -116,3 +120,4 @@ clean: ## remove everything that was built
 
 -include builder/build/*.mk
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+endif
