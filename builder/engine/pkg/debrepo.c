@@ -56,13 +56,14 @@ static int throw_unlisted(const struct rcp_suite *s, const char *kind, const cha
 static int check_words(const struct pkg_release_text *t, const struct rcp_suite *s,
 		       const char *const *arches, size_t n_arches, struct eb_error **err)
 {
+	bool some = n_arches == 0;
+
 	for (size_t i = 0; i < s->n_components; i++)
 		if (!has_component(t, s->components[i]))
 			return throw_unlisted(s, "component", s->components[i], t->components, err);
 	for (size_t i = 0; i < n_arches; i++)
-		if (!is_listed(arches[i], t->architectures))
-			return throw_unlisted(s, "architecture", arches[i], t->architectures, err);
-	return 0;
+		some |= is_listed(arches[i], t->architectures);
+	return some ? 0 : throw_unlisted(s, "architecture", arches[0], t->architectures, err);
 }
 
 /* --- which files --- */
@@ -189,7 +190,8 @@ static int fill(struct pkg_release *r, const struct pkg_release_text *t, const c
 	r->valid_until_sec = t->valid_until_sec;
 	r->files = eb_arena_alloc(r->arena, (n_arches * s->n_components + 1) * sizeof(*r->files));
 	for (size_t i = 0; rc == 0 && i < n_arches; i++)
-		for (size_t j = 0; rc == 0 && j < s->n_components; j++)
+		for (size_t j = 0;
+		     is_listed(arches[i], t->architectures) && rc == 0 && j < s->n_components; j++)
 			rc = add_file(r, t, s->components[j], arches[i], err);
 	return rc;
 }
