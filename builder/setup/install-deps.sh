@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing, and nothing else; asks nothing.
 #
-#   install-deps.sh [--list] build|quickstart|test|dev
+#   install-deps.sh [--list] build|quickstart|test|dev...
 #
 # quickstart includes build; test includes both; dev includes all. --list only prints what is missing.
 # Works when the package lists are empty or stale. sudo is used only by a user who is not root.
@@ -13,16 +13,20 @@ if [ "${1:-}" = --list ]; then
 	list_only=1
 	shift
 fi
-case ${1:-} in
-build) purposes='build' ;;
-quickstart) purposes='build quickstart' ;;
-test) purposes='build quickstart test' ;;
-dev) purposes='build quickstart test dev' ;;
-*)
-	echo "usage: $0 [--list] build|quickstart|test|dev" >&2
-	exit 2
-	;;
-esac
+purposes=
+[ $# -gt 0 ] || set -- ''
+for purpose; do
+	case $purpose in
+	build) purposes="$purposes build" ;;
+	quickstart) purposes="$purposes build quickstart" ;;
+	test) purposes="$purposes build quickstart test" ;;
+	dev) purposes="$purposes build quickstart test dev" ;;
+	*)
+		echo "usage: $0 [--list] build|quickstart|test|dev..." >&2
+		exit 2
+		;;
+	esac
+done
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	echo "install-deps: no apt-get here; the programs named in $here/packages are taken to be there" >&2
@@ -85,7 +89,7 @@ install() {
 }
 
 missing=
-for purpose in $purposes; do
+for purpose in $(echo "$purposes" | tr ' ' '\n' | sort -u); do
 	names=$(awk -v want="$purpose" '!/^#/ && $2 == want { print $1 }' "$here/packages")
 	for p in $names; do
 		found=
