@@ -6,6 +6,7 @@
 #	lint          the house rules                 unit       unit tests
 #	unit-asan     unit tests under sanitizers     fuzz       the corpus, replayed under sanitizers
 #	solver, shouldfail, repro                     tests/<part>/run.sh, or matrix.sh for repro
+#	quickstart    'make quickstart', whose bundle the next ones use
 #	e2e/NAME      tests/e2e/NAME.sh
 #
 # A part says "N passed, N failed[, N skipped]" at its end, or speaks TAP. One that ends with another
@@ -25,6 +26,7 @@ parts() {
 	compgen -G 'tests/fuzz/fuzz_*.c' | grep -qv /fuzz_main.c && echo fuzz
 	[ ! -x tests/solver/run.sh ] || echo solver
 	[ ! -x tests/shouldfail/run.sh ] || echo shouldfail
+	[ ! -x builder/setup/quickstart.sh ] || echo quickstart
 	for script in tests/e2e/*.sh; do
 		case $script in
 		*/lib*.sh | '*') ;;
@@ -45,6 +47,7 @@ run_part() {
 			UBSAN_OPTIONS=print_stacktrace=1 "${LIMIT[@]}" out-address-undefined/unit-tests
 		;;
 	fuzz) build fuzz-replay ;;
+	quickstart) "${LIMIT[@]}" make --no-print-directory quickstart && echo "1 passed, 0 failed" ;;
 	repro) build all && "${LIMIT[@]}" tests/repro/matrix.sh ;;
 	e2e/*) build all && "${LIMIT[@]}" "tests/$1.sh" ;;
 	*)
