@@ -1,0 +1,154 @@
+#include "bundle/staging.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+enum { MAX_DEPTH = 4096 };
+
+static int remove_at(int dirfd, const char *name, unsigned int depth, struct eb_error **err);
+
+static int remove_content(int fd, unsigned int depth, struct eb_error **err)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *e;
+	int r = 0;
+
+	if (!dir) {
+		close(fd);
+		return eb_throw_errno(err, "list a directory to be removed");
+	}
+	while (r >= 0 && (e = readdir(dir)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			r = remove_at(dirfd(dir), e->d_name, depth + 1, err);
+	closedir(dir);
+	return r;
+}
+
+static int remove_at(int dirfd, const char *name, unsigned int depth, struct eb_error **err)
+{
+	int fd, r;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return eb_throw_errno(err, "remove '%s'", name);
+	if (depth > MAX_DEPTH)
+		return eb_throw(err, EB_E_LIMIT, "remove '%s': more than %d directories deep", name,
+				MAX_DEPTH);
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return eb_throw_errno(err, "remove '%s'", name);
+	/* Our own: a mode that it already got must not keep its content alive. */
+	eb_ignore(fchmod(fd, 0700));
+	r = remove_content(fd, depth, err);
+	if (r >= 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
+		return eb_throw_errno(err, "remove '%s'", name);
+	return r;
+}
+
+int bnd_remove_tree(int dirfd, const char *name, struct eb_error **err)
+{
+	return remove_at(dirfd, name, 0, err);
+}
+
+static bool is_empty(int fd)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *e;
+	bool empty = true;
+
+	if (!dir) {
+		close(fd);
+		return false;
+	}
+	while (empty && (e = readdir(dir)))
+		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+	closedir(dir);
+	return empty;
+}
+
+static int check_free(int parent, const char *name, const char *path, struct eb_error **err)
+{
+	struct stat st;
+	int fd, r;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : eb_throw_errno(err, "stat '%s'", path);
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && is_empty(fd))
+		return 0;
+	r = eb_throw(err, EB_E_CONFLICT,
+		     S_ISDIR(st.st_mode) ? "'%s' is not empty" : "'%s' is not a directory", path);
+	return eb_hint(err, r, "name a directory that does not exist yet, or remove it first");
+}
+
+int bnd_staging_open(const char *path, struct bnd_staging *ret, struct eb_error **err)
+{
+	static atomic_uint counter;
+	BND_AUTOSTAGING(s);
+	autofree char *copy = eb_xstrdup(path);
+	size_t n = strlen(copy);
+	char *slash;
+	int r;
+
+	while (n > 1 && copy[n - 1] == '/')
+		copy[--n] = '\0';
+	slash = strrchr(copy, '/');
+	s.name = eb_xstrdup(slash ? slash + 1 : copy);
+	if (!*s.name || strcmp(s.name, ".") == 0 || strcmp(s.name, "..") == 0)
+		return eb_throw(err, EB_E_USAGE, "'%s' does not name a directory to be made", path);
+	if (slash)
+		slash[slash == copy] = '\0';
+	s.parent_fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s.parent_fd < 0)
+		return eb_throw_errno(err, "open the directory of '%s'", path);
+	r = check_free(s.parent_fd, s.name, path, err);
+	if (r < 0)
+		return r;
+	s.temp = eb_xasprintf("%.200s.partial-%ld-%u", s.name, (long)getpid(),
+			      atomic_fetch_add(&counter, 1));
+	if (mkdirat(s.parent_fd, s.temp, 0700) < 0) {
+		r = eb_throw_errno(err, "create '%s' beside '%s'", s.temp, path);
+		free(EB_TAKE_PTR(s.temp));
+		return r;
+	}
+	s.dir.path = eb_xstrdup(path);
+	s.dir.fd = openat(s.parent_fd, s.temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (s.dir.fd < 0)
+		return eb_throw_errno(err, "open '%s' beside '%s'", s.temp, path);
+	*ret = s;
+	s = (struct bnd_staging){ .dir = { .fd = -1 }, .parent_fd = -1 };
+	return 0;
+}
+
+int bnd_staging_publish(struct bnd_staging *s, struct eb_error **err)
+{
+	if (syncfs(s->dir.fd) < 0)
+		return eb_throw_errno(err, "sync '%s'", s->dir.path);
+	/* Replaces an empty directory, and nothing else. */
+	if (renameat(s->parent_fd, s->temp, s->parent_fd, s->name) < 0)
+		return eb_throw_errno(err, "give '%s' its name", s->dir.path);
+	free(EB_TAKE_PTR(s->temp));
+	eb_ignore(fsync(s->parent_fd));
+	return 0;
+}
+
+void bnd_staging_release(struct bnd_staging *s)
+{
+	if (s->temp)
+		eb_ignore(bnd_remove_tree(s->parent_fd, s->temp, NULL));
+	eb_dir_release(&s->dir);
+	if (s->parent_fd >= 0)
+		close(s->parent_fd);
+	free(s->name);
+	free(s->temp);
+	*s = (struct bnd_staging){ .dir = { .fd = -1 }, .parent_fd = -1 };
+}
