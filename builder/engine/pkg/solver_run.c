@@ -165,13 +165,27 @@ static void disable(struct solver_run *r)
 
 enum alternative { ALT_NONE, ALT_CAN_BE_HAD, ALT_EXCLUDED };
 
-/* An alternative is excluded by its name, or because all its providers are. */
+/* Is this a name that packages only provide? */
+static bool is_virtual(const struct solver_run *r, Id name)
+{
+	Pool *pool = r->pool;
+
+	for (Id at = pool_whatprovides(pool, name), p; (p = pool->whatprovidesdata[at]); at++)
+		if (pool->solvables[p].name == name)
+			return false;
+	return true;
+}
+
+/* An alternative is excluded by its name, or because all its providers are. An excluded virtual
+ * name takes the need away whoever provides it. */
 static enum alternative classify(const struct solver_run *r, Id alt)
 {
 	Pool *pool = r->pool;
-	const char *name = pool_id2str(pool, pkg_dep_name(pool, alt));
-	bool any = is_named(name, r->rq->exclude, r->rq->n_exclude);
+	Id id = pkg_dep_name(pool, alt);
+	bool any = is_named(pool_id2str(pool, id), r->rq->exclude, r->rq->n_exclude);
 
+	if (any && is_virtual(r, id))
+		return ALT_EXCLUDED;
 	for (Id at = pool_whatprovides(pool, alt), p; (p = pool->whatprovidesdata[at]); at++) {
 		if (!solver_is_disabled(r, p))
 			return ALT_CAN_BE_HAD;
