@@ -1,5 +1,6 @@
 /* The libraries that compress layers: each is a file of a package of the suites, for each host that
  * can build. */
+#include "base/codec.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/span.h"
@@ -21,6 +22,14 @@ bool resolve_is_host(const char *arch)
 	return false;
 }
 
+/* Written out, so that another default of a later program changes nothing that is locked. */
+static int default_level(const char *kind)
+{
+	enum eb_codec_kind k;
+
+	return eb_codec_parse(kind, &k, NULL) < 0 ? 0 : eb_codec_default_level(k);
+}
+
 int resolve_codecs_find(struct resolve_codecs *c, const struct rcp_recipe *r, struct pkg_solver *s,
 			const char *arch, struct eb_error **err)
 {
@@ -31,7 +40,12 @@ int resolve_codecs_find(struct resolve_codecs *c, const struct rcp_recipe *r, st
 	for (size_t i = 0; i < r->n_codecs; i++) {
 		const struct rcp_codec *k = &r->codecs[i];
 		struct pkg_choice p;
-		int rc = pkg_solver_find(s, k->package, &p, err);
+		int rc;
+
+		/* The parent's lock has those that the recipe only inherits. */
+		if (strcmp(k->pos.file, r->file) != 0)
+			continue;
+		rc = pkg_solver_find(s, k->package, &p, err);
 
 		if (rc < 0)
 			return eb_prefix(err, rc, "%s:%u:%u: codec %s", k->pos.file, k->pos.line,
@@ -43,7 +57,7 @@ int resolve_codecs_find(struct resolve_codecs *c, const struct rcp_recipe *r, st
 			.path = eb_arena_strdup(c->arena, p.path),
 			.archive = eb_arena_strdup(c->arena, p.archive),
 			.sha256 = eb_arena_strdup(c->arena, p.sha256),
-			.level = k->level,
+			.level = k->level ? k->level : default_level(k->kind),
 			.size = p.size,
 		};
 	}
