@@ -1,0 +1,147 @@
+#include "image/relock.h"
+
+#include "base/buf.h"
+#include "base/dir.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "image/image.h"
+#include "pkg/resolve.h"
+
+enum { LOCK_MAX_BYTES = 16 * 1024 * 1024, MANIFESTS_MAX_BYTES = 64 * 1024 };
+
+void img_relock_release(struct img_relock_result *r)
+{
+	free(r->diff);
+	free(r->file);
+	free(r->manifests);
+	*r = (struct img_relock_result){ 0 };
+}
+
+static int load_old(const struct rcp_recipe *rcp, struct rcp_lock **ret, struct eb_error **err)
+{
+	autoerror struct eb_error *e = NULL;
+	int r = rcp_lock_load(rcp->dir, ret, &e);
+
+	if (r >= 0 || r == -EB_E_NOT_FOUND)
+		return 0;
+	return eb_error_forward(err, EB_TAKE_PTR(e));
+}
+
+static bool same_inputs(const struct rcp_chain *recipes, const struct img_stage *stage,
+			const struct rcp_lock *old)
+{
+	char want[65];
+
+	if (!old || !old->inputs_sha256)
+		return false;
+	rcp_lock_inputs_hash(recipes, want);
+	if (strcmp(want, old->inputs_sha256) != 0)
+		return false;
+	for (size_t i = 0; i + 1 < recipes->n; i++)
+		if (stage[i].lock->epoch_sec > old->epoch_sec)
+			return false;
+	return true;
+}
+
+static int choose(const struct img_relock_options *o, const struct img_chain *c,
+		  const struct rcp_lock *old, struct rcp_lock **ret, struct eb_error **err)
+{
+	autofree struct rcp_lock **parents = eb_xcalloc(c->n, sizeof(*parents));
+
+	for (size_t i = 0; i + 1 < c->n; i++)
+		parents[i] = c->stage[i].lock;
+	return pkg_resolve(o->repo, &c->recipes, parents, old, ret, err);
+}
+
+static int measure(const struct img_relock_options *o, struct img_chain *c, struct rcp_lock *lock,
+		   char **ret_manifests, struct eb_error **err)
+{
+	EB_CLEANUP(img_session_free_p) struct img_session *s = img_session_new(o->env);
+	EB_CLEANUP(img_image_release_p) struct img_image image = { 0 };
+	const struct rcp_recipe *rcp = img_recipe(c);
+	EB_AUTOBUF(b, MANIFESTS_MAX_BYTES);
+	int r;
+
+	rcp_lock_clear_results(lock);
+	r = img_fetch(o->env, c, 1, rcp->architectures, rcp->n_architectures, err);
+	if (r >= 0)
+		r = img_image_plan(s, c, NULL, 0, IMG_TRUST_LOCK, &image, err);
+	if (r < 0)
+		return r;
+	img_image_to_lock(&image, o->env, lock);
+	for (size_t i = 0; i < image.n_platforms; i++)
+		eb_buf_addf(&b, "linux/%s %s\n", image.platforms[i].arch,
+			    image.platforms[i].manifest.desc.digest.text);
+	*ret_manifests = eb_buf_take(&b);
+	return 0;
+}
+
+static int finish(const struct img_relock_options *o, const struct rcp_recipe *rcp,
+		  const struct rcp_lock *old, struct rcp_lock *now, struct img_relock_result *ret,
+		  struct eb_error **err)
+{
+	EB_AUTOBUF(before, LOCK_MAX_BYTES);
+	autofree char *text = NULL;
+	size_t n;
+	int r = 0;
+
+	text = rcp_lock_write(now, &n);
+	ret->file = eb_xasprintf("%s/lock.yaml", rcp->dir);
+	ret->diff = rcp_lock_diff(old, now);
+	if (old)
+		r = eb_file_read(ret->file, &before, err);
+	if (r < 0)
+		return r;
+	ret->changed = before.len != n || memcmp(eb_buf_str(&before), text, n) != 0;
+	if (ret->changed && !o->dry_run)
+		r = eb_file_write(ret->file, text, n, 0644, err);
+	return r;
+}
+
+/* The chain with the locks of all stages but the last. */
+static int load_parents(const char *dir, struct img_chain *c, struct eb_error **err)
+{
+	int r = rcp_chain_load(dir, &c->recipes, err);
+
+	if (r < 0)
+		return r;
+	c->n = c->recipes.n;
+	c->stage = eb_xcalloc(c->n, sizeof(*c->stage));
+	for (size_t i = 0; i < c->n && r >= 0; i++) {
+		c->stage[i].recipe = c->recipes.stage[i];
+		if (i + 1 < c->n)
+			r = rcp_lock_load(c->recipes.stage[i]->dir, &c->stage[i].lock, err);
+	}
+	return r;
+}
+
+int img_relock(const struct img_relock_options *o, const char *dir, struct img_relock_result *ret,
+	       struct eb_error **err)
+{
+	EB_CLEANUP(img_relock_release_p) struct img_relock_result res = { 0 };
+	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *old = NULL;
+	EB_CLEANUP(img_chain_release_p) struct img_chain c = { 0 };
+	const struct rcp_recipe *rcp;
+	int r = load_parents(dir, &c, err);
+
+	if (r < 0)
+		return r;
+	rcp = img_recipe(&c);
+	r = load_old(rcp, &old, err);
+	if (r < 0)
+		return r;
+	res.new_inputs = o->update || !same_inputs(&c.recipes, c.stage, old);
+	if (res.new_inputs)
+		r = choose(o, &c, old, &c.stage[c.n - 1].lock, err);
+	else
+		r = load_old(rcp, &c.stage[c.n - 1].lock, err);
+	if (r >= 0)
+		r = measure(o, &c, c.stage[c.n - 1].lock, &res.manifests, err);
+	if (r >= 0)
+		r = finish(o, rcp, old, c.stage[c.n - 1].lock, &res, err);
+	if (r < 0)
+		return r;
+	*ret = res;
+	res = (struct img_relock_result){ 0 };
+	return 0;
+}
