@@ -37,7 +37,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 }
 
 static const struct opt options[] = {
-	{ "key", 'k', .required = true, .kind = OPT_STRING, .arg = "FILE",
+	{ "key", 'k', .required = true, .kind = OPT_STRING, .arg = "KEY",
 	  .help = "private key to sign with", .offset = offsetof(struct args, key) },
 	OPT_END,
 };

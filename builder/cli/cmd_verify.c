@@ -65,7 +65,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 }
 
 static const struct opt options[] = {
-	{ "key", 'k', .kind = OPT_STRING, .arg = "FILE",
+	{ "key", 'k', .kind = OPT_STRING, .arg = "PUB",
 	  .help = "public key that must have signed the bundle",
 	  .offset = offsetof(struct args, key) },
 	{ "digests-only", .kind = OPT_FLAG, .help = "check for damage, not who signed",

@@ -32,13 +32,28 @@ enum {
 	BLOCK_ROOM = OCI_BLOCK_MAX + OCI_TAR_END_BYTES,
 	/* pax records of one member: the extended attributes of a file and long paths */
 	HEADER_MAX = 4 * 1024 * 1024,
+	PLAIN_KEEP = 4 * 1024 * 1024,
+	PACKED_KEEP = 2 * 1024 * 1024,
 	/* Blocks waiting for an earlier one hold their compressed bytes only. */
 	DEPTH_SPARE = 2,
 };
 
+/* Memory of a fixed size, mapped at its first use. */
+struct chunk {
+	uint8_t *p;
+	size_t n; /* bytes in use */
+	struct chunk *next;
+};
+
+/* Chunks that no block is using. */
+struct store {
+	size_t room; /* bytes of each chunk */
+	size_t keep; /* bytes whose memory stays when a chunk is put aside */
+	struct chunk *free;
+};
+
 struct block {
-	uint8_t *plain, *packed;
-	size_t n, packed_n, packed_room;
+	struct chunk *plain, *packed;
 };
 
 /* Contexts that no thread is using. */
@@ -62,45 +77,80 @@ struct oci_layer {
 	int failed;
 	struct eb_writer *out; /* the sink's: hashes, counts and passes on */
 	uint32_t blocks;
-	pthread_mutex_t lock; /* of spare */
+	pthread_mutex_t lock; /* of what follows */
 	struct spare *spare;
+	struct store plain, packed;
 };
 
 /* ---- blocks ---- */
 
-static void *map(size_t n)
+static int chunk_take(struct oci_layer *l, struct store *store, struct chunk **ret,
+		      struct eb_error **err)
 {
-	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct chunk *k;
+	void *p;
 
-	return p == MAP_FAILED ? NULL : p;
+	pthread_mutex_lock(&l->lock);
+	k = store->free;
+	if (k)
+		store->free = k->next;
+	pthread_mutex_unlock(&l->lock);
+	if (!k) {
+		p = mmap(NULL, store->room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			 0);
+		if (p == MAP_FAILED)
+			return eb_throw_errno(err, "get %zu bytes of memory", store->room);
+		k = eb_xcalloc(1, sizeof(*k));
+		k->p = p;
+	}
+	k->n = 0;
+	*ret = k;
+	return 0;
 }
 
-static void unmap(uint8_t **p, size_t n)
+static void chunk_give(struct oci_layer *l, struct store *store, struct chunk **from)
 {
-	if (*p)
-		munmap(*p, n);
-	*p = NULL;
+	struct chunk *k = EB_TAKE_PTR(*from);
+
+	if (!k)
+		return;
+	if (k->n > store->keep)
+		madvise(k->p + store->keep, store->room - store->keep, MADV_DONTNEED);
+	pthread_mutex_lock(&l->lock);
+	k->next = store->free;
+	store->free = k;
+	pthread_mutex_unlock(&l->lock);
 }
 
-static struct block *block_free(struct block *b)
+static void store_release(struct store *store)
 {
-	if (!b)
-		return NULL;
-	unmap(&b->plain, BLOCK_ROOM);
-	unmap(&b->packed, b->packed_room);
+	struct chunk *next;
+
+	for (struct chunk *k = store->free; k; k = next) {
+		next = k->next;
+		munmap(k->p, store->room);
+		free(k);
+	}
+}
+
+static void drop(void *ctx, void *item)
+{
+	struct oci_layer *l = ctx;
+	struct block *b = item;
+
+	chunk_give(l, &l->plain, &b->plain);
+	chunk_give(l, &l->packed, &b->packed);
 	free(b);
-	return NULL;
 }
-EB_DEFINE_CLEANUP(struct block *, block_free)
 
-static int block_new(struct block **ret, struct eb_error **err)
+static int block_new(struct oci_layer *l, struct block **ret, struct eb_error **err)
 {
 	struct block *b = eb_xcalloc(1, sizeof(*b));
+	int c = chunk_take(l, &l->plain, &b->plain, err);
 
-	b->plain = map(BLOCK_ROOM);
-	if (!b->plain) {
-		block_free(b);
-		return eb_throw(err, ENOMEM, "no memory for a block of %d bytes", BLOCK_ROOM);
+	if (c < 0) {
+		free(b);
+		return c;
 	}
 	*ret = b;
 	return 0;
@@ -137,32 +187,27 @@ static int compress(void *ctx, void *item, struct eb_error **err)
 	struct oci_layer *l = ctx;
 	struct block *b = item;
 	struct spare *s;
-	int c;
+	int c = chunk_take(l, &l->packed, &b->packed, err);
 
-	b->packed_room = eb_codec_bound(l->codec, b->n);
-	b->packed = map(b->packed_room);
-	if (!b->packed)
-		return eb_throw(err, ENOMEM, "no memory for compressing %zu bytes", b->n);
+	if (c < 0)
+		return c;
 	s = take_spare(l);
-	c = eb_codec_block(s->ctx, b->plain, b->n, b->packed, b->packed_room, &b->packed_n, err);
+	c = eb_codec_block(s->ctx, b->plain->p, b->plain->n, b->packed->p, l->packed.room,
+			   &b->packed->n, err);
 	give_spare(l, s);
-	unmap(&b->plain, BLOCK_ROOM);
+	chunk_give(l, &l->plain, &b->plain);
 	return c;
 }
 
 static int pass_on(void *ctx, void *item, struct eb_error **err)
 {
 	struct oci_layer *l = ctx;
-	EB_CLEANUP(block_free_p) struct block *b = item;
+	struct block *b = item;
+	int c = eb_write(l->out, b->packed->p, b->packed->n, err);
 
 	l->blocks++;
-	return eb_write(l->out, b->packed, b->packed_n, err);
-}
-
-static void drop(void *ctx, void *item)
-{
-	(void)ctx;
-	block_free(item);
+	drop(ctx, item);
+	return c;
 }
 
 /* ---- the caller's side ---- */
@@ -178,6 +223,9 @@ struct oci_layer *oci_layer_new(struct eb_pool *pool, const struct eb_codec *cod
 	l->out = eb_writer_hash(out);
 	eb_buf_init(&l->header, HEADER_MAX);
 	pthread_mutex_init(&l->lock, NULL);
+	l->plain = (struct store){ .room = BLOCK_ROOM, .keep = PLAIN_KEEP };
+	l->packed = (struct store){ .room = eb_codec_bound(codec, BLOCK_ROOM),
+				    .keep = PACKED_KEEP };
 	l->pipe = eb_pipe_new(pool, eb_pool_size(pool) + DEPTH_SPARE, &ops, l);
 	return l;
 }
@@ -189,7 +237,10 @@ struct oci_layer *oci_layer_free(struct oci_layer *l)
 	if (!l)
 		return NULL;
 	eb_pipe_free(l->pipe); /* first: its threads use all the rest */
-	block_free(l->block);
+	if (l->block)
+		drop(l, l->block);
+	store_release(&l->plain);
+	store_release(&l->packed);
 	for (struct spare *s = l->spare; s; s = next) {
 		next = s->next;
 		eb_codec_ctx_free(s->ctx);
@@ -238,13 +289,13 @@ static int put(struct oci_layer *l, const void *p, size_t n, struct eb_error **e
 	}
 	l->cut = false;
 	if (!l->block) {
-		c = block_new(&l->block, err);
+		c = block_new(l, &l->block, err);
 		if (c < 0)
 			return c;
 	}
-	assert(l->block->n + n <= BLOCK_ROOM);
-	memcpy(l->block->plain + l->block->n, p, n);
-	l->block->n += n;
+	assert(l->block->plain->n + n <= BLOCK_ROOM);
+	memcpy(l->block->plain->p + l->block->plain->n, p, n);
+	l->block->plain->n += n;
 	eb_hash_update(l->diff, p, n);
 	l->diff_size += n;
 	return 0;
@@ -305,7 +356,7 @@ static int begin_member(struct oci_layer *l, const struct oci_tar_entry *e, bool
 	l->huge = size > OCI_BLOCK_MAX;
 	l->rolling = (struct oci_cut_rolling){ 0 };
 	/* The last one is for callers without a plan: no block may outgrow its room. */
-	l->cut |= cut_before || l->huge || (l->block && l->block->n + size > OCI_BLOCK_MAX);
+	l->cut |= cut_before || l->huge || (l->block && l->block->plain->n + size > OCI_BLOCK_MAX);
 	c = put_member(l, l->header.data, l->header.len, err);
 	if (c == 0 && l->left == 0)
 		c = end_member(l, err);

@@ -131,11 +131,35 @@ static int check_names(const json_t *kdf, const json_t *cipher, struct eb_error 
 	return 0;
 }
 
+/* Any cost that some cosign wrote, so that a file cannot ask for more memory than that. */
+static int parse_params(const json_t *kdf, uint64_t *ret_n, struct eb_error **err)
+{
+	uint64_t n, r_param, p_param;
+	json_t *params;
+	int r = eb_json_get_object(kdf, "params", &params, err);
+
+	if (r >= 0)
+		r = eb_json_get_u64(params, "N", UINT32_MAX, &n, err);
+	if (r >= 0)
+		r = eb_json_get_u64(params, "r", 1024, &r_param, err);
+	if (r >= 0)
+		r = eb_json_get_u64(params, "p", 1024, &p_param, err);
+	if (r < 0)
+		return r;
+	if (r_param != SCRYPT_R || p_param != SCRYPT_P ||
+	    (n != SCRYPT_N && n != SCRYPT_N_OLD && n != SCRYPT_N_LARGE))
+		return eb_throw(err, EB_E_UNSUPPORTED,
+				"scrypt parameters N=%llu r=%llu p=%llu are not cosign's",
+				(unsigned long long)n, (unsigned long long)r_param,
+				(unsigned long long)p_param);
+	*ret_n = n;
+	return 0;
+}
+
 static int parse_sealed(const char *text, size_t size, struct sealed *ret, struct eb_error **err)
 {
 	autojson json_t *doc = NULL;
-	json_t *kdf, *params, *cipher;
-	uint64_t r_param, p_param;
+	json_t *kdf, *cipher;
 	int r = eb_json_parse(text, size, OCI_KEY_FILE_MAX_BYTES, &doc, err);
 
 	if (r >= 0)
@@ -145,19 +169,7 @@ static int parse_sealed(const char *text, size_t size, struct sealed *ret, struc
 	if (r >= 0)
 		r = check_names(kdf, cipher, err);
 	if (r >= 0)
-		r = eb_json_get_object(kdf, "params", &params, err);
-	if (r >= 0)
-		r = eb_json_get_u64(params, "N", UINT32_MAX, &ret->n, err);
-	if (r >= 0)
-		r = eb_json_get_u64(params, "r", 1024, &r_param, err);
-	if (r >= 0)
-		r = eb_json_get_u64(params, "p", 1024, &p_param, err);
-	if (r >= 0 && (r_param != SCRYPT_R || p_param != SCRYPT_P ||
-		       (ret->n != SCRYPT_N && ret->n != SCRYPT_N_OLD && ret->n != SCRYPT_N_LARGE)))
-		return eb_throw(err, EB_E_UNSUPPORTED,
-				"scrypt parameters N=%llu r=%llu p=%llu are not cosign's",
-				(unsigned long long)ret->n, (unsigned long long)r_param,
-				(unsigned long long)p_param);
+		r = parse_params(kdf, &ret->n, err);
 	if (r >= 0)
 		r = get_bytes(kdf, "salt", &ret->salt, err);
 	if (r >= 0)

@@ -40,7 +40,8 @@ static int show_time(const char *seconds)
 	return 0;
 }
 
-#ifndef PROBE_NO_NSS /* a static program would need the library's files of its own version for these */
+#ifndef PROBE_NO_NSS /* a static program would need the library's files of its own version for     \
+			these */
 static int show_user(const char *uid)
 {
 	struct passwd *pw = getpwuid((uid_t)strtoul(uid, NULL, 10));
@@ -61,7 +62,8 @@ static int resolve(const char *name)
 		(void)fprintf(stderr, "%s: %s\n", name, gai_strerror(rc));
 		return 1;
 	}
-	puts(inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)found->ai_addr)->sin_addr, text, sizeof(text)));
+	puts(inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)found->ai_addr)->sin_addr, text,
+		       sizeof(text)));
 	freeaddrinfo(found);
 	return 0;
 }
