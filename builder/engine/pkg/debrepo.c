@@ -136,12 +136,12 @@ static char *fetch_path(const struct pkg_release *r, const struct pkg_packages_f
 static int fetch_files(const struct pkg_repo_options *o, const struct pkg_release *r, bool by_hash,
 		       struct eb_error **err)
 {
-	const struct pkg_fetch_options fo = { .cache = o->cache,
-					      .mirrors = o->mirrors,
-					      .source_dirs = o->source_dirs,
-					      .offline = o->offline,
-					      .http = o->http,
-					      .progress = o->progress };
+	const struct pkg_fetch_options options = { .cache = o->cache,
+						   .mirrors = o->mirrors,
+						   .source_dirs = o->source_dirs,
+						   .offline = o->offline,
+						   .http = o->http,
+						   .progress = o->progress };
 	struct pkg_source *s = eb_xcalloc(r->n_files + 1, sizeof(*s));
 	int rc;
 
@@ -152,7 +152,7 @@ static int fetch_files(const struct pkg_repo_options *o, const struct pkg_releas
 					    .sha256 = r->files[i].sha256,
 					    .size = r->files[i].size,
 					    .locked_sec = o->now_sec };
-	rc = pkg_fetch(&fo, s, r->n_files, err);
+	rc = pkg_fetch(&options, s, r->n_files, err);
 	for (size_t i = 0; i < r->n_files; i++) {
 		free((void *)(uintptr_t)s[i].what);
 		free((void *)(uintptr_t)s[i].path);

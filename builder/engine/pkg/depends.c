@@ -23,8 +23,9 @@ Id pkg_dep_version(Pool *pool, const char *s, size_t n)
 
 static int bad(struct eb_span group, const char *why, struct eb_error **err)
 {
-	return eb_throw(err, EB_E_FORMAT, "dependency '%.*s': %s",
-			(int)(group.len > 200 ? 200 : group.len), group.ptr, why);
+	autofree char *shown = pkg_text_show(group.ptr, group.len, 200);
+
+	return eb_throw(err, EB_E_FORMAT, "dependency '%s': %s", shown, why);
 }
 
 /* "(>= 1.2)" without the parentheses. */
@@ -126,8 +127,8 @@ static int parse_group(Pool *pool, const char *arch, struct eb_span group, enum 
 
 		if (n == EB_ARRAY_LEN(ids))
 			return eb_throw(err, EB_E_LIMIT,
-					"dependency '%.*s...': more than %u alternatives", 80,
-					group.ptr, (unsigned int)PKG_DEP_MAX_ALTERNATIVES);
+					"more than %u alternatives in one dependency",
+					(unsigned int)PKG_DEP_MAX_ALTERNATIVES);
 		r = parse_one(pool, arch, at, group, kind, &ids[n++], err);
 		if (r < 0)
 			return r;

@@ -132,8 +132,8 @@ struct verdict {
 	unsigned int good, weak, bad, other, texts;
 };
 
-/* VALIDSIG fpr date timestamp expires version reserved key-algorithm hash-algorithm ...: SHA-256,
- * SHA-384 and SHA-512 are 8, 9 and 10 (RFC 4880 9.4). */
+/* VALIDSIG fingerprint date timestamp expires version reserved key-algorithm hash-algorithm ...:
+ * SHA-256, SHA-384 and SHA-512 are 8, 9 and 10 (RFC 4880 9.4). */
 static bool is_strong(struct eb_span rest)
 {
 	struct eb_span w = { NULL, 0 };

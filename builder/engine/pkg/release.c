@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "pkg/stanza.h"
 
 enum { MAX_WORDS = 200 };
 
@@ -73,6 +74,14 @@ struct parse {
 	bool has_date, has_files;
 };
 
+static int bad_value(const struct parse *p, const char *value, const char *what,
+		     struct eb_error **err)
+{
+	autofree char *shown = pkg_text_show(value, strlen(value), 200);
+
+	return eb_throw(err, EB_E_FORMAT, "line %u: '%s' is not a %s", p->line, shown, what);
+}
+
 /* " <hash> <size> <path>" */
 static int add_file(struct parse *p, struct eb_span line, struct eb_error **err)
 {
@@ -92,14 +101,12 @@ static int add_file(struct parse *p, struct eb_span line, struct eb_error **err)
 	f->path = eb_arena_strndup(p->t->arena, path.ptr, path.len);
 	f->sha256 = eb_arena_strndup(p->t->arena, hash.ptr, hash.len);
 	if (hash.len != EB_SHA256_HEX || !eb_is_hex(f->sha256, EB_SHA256_HEX))
-		return eb_throw(err, EB_E_FORMAT, "line %u: '%.80s' is not a SHA-256", p->line,
-				f->sha256);
+		return bad_value(p, f->sha256, "SHA-256", err);
 	if (!eb_path_is_clean(f->path))
-		return eb_throw(err, EB_E_FORMAT, "line %u: '%.200s' is not a clean path", p->line,
-				f->path);
+		return bad_value(p, f->path, "clean path", err);
 	r = eb_parse_u64(size, INT64_MAX, &f->size, err);
 	if (r < 0)
-		return eb_prefix(err, r, "line %u: size of '%s'", p->line, f->path);
+		return eb_prefix(err, r, "line %u: size", p->line);
 	p->n++;
 	return 0;
 }
@@ -124,11 +131,13 @@ static int add_words(struct parse *p, struct eb_span v, const char *const **ret,
 static int add_date(struct parse *p, const char *key, const char *value, int64_t *ret,
 		    struct eb_error **err)
 {
+	autofree char *shown = pkg_text_show(value, strlen(value), 80);
+
 	if (pkg_release_date(value, ret))
 		return 0;
 	return eb_throw(err, EB_E_FORMAT,
-			"line %u: %s is '%.80s', expected the form 'Sat, 21 Nov 2026 09:15:44 UTC'",
-			p->line, key, value);
+			"line %u: %s is '%s', expected the form 'Sat, 21 Nov 2026 09:15:44 UTC'",
+			p->line, key, shown);
 }
 
 static int add_field(struct parse *p, struct eb_span key, struct eb_span v, struct eb_error **err)
@@ -195,10 +204,15 @@ static int finish(struct parse *p, struct eb_error **err)
 	if (p->n)
 		memcpy(files, p->files, p->n * sizeof(*files));
 	qsort(files, p->n, sizeof(*files), by_path);
-	for (size_t i = 1; i < p->n; i++)
-		if (strcmp(files[i - 1].path, files[i].path) == 0 &&
-		    strcmp(files[i - 1].sha256, files[i].sha256) != 0)
-			return eb_throw(err, EB_E_FORMAT, "'%s' is listed twice", files[i].path);
+	for (size_t i = 1; i < p->n; i++) {
+		autofree char *shown = NULL;
+
+		if (strcmp(files[i - 1].path, files[i].path) != 0 ||
+		    strcmp(files[i - 1].sha256, files[i].sha256) == 0)
+			continue;
+		shown = pkg_text_show(files[i].path, strlen(files[i].path), 200);
+		return eb_throw(err, EB_E_FORMAT, "'%s' is listed twice", shown);
+	}
 	p->t->files = files;
 	p->t->n_files = p->n;
 	return 0;

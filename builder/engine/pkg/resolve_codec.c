@@ -143,12 +143,12 @@ static int lock_one(const struct rcp_locked_codec *c, const struct rcp_codec *k,
 int resolve_codecs_lock(const struct resolve_codecs *c, const struct pkg_repo_options *o,
 			const struct rcp_recipe *r, struct rcp_lock *lock, struct eb_error **err)
 {
-	const struct pkg_fetch_options fo = { .cache = o->cache,
-					      .mirrors = o->mirrors,
-					      .source_dirs = o->source_dirs,
-					      .offline = o->offline,
-					      .http = o->http,
-					      .progress = o->progress };
+	const struct pkg_fetch_options options = { .cache = o->cache,
+						   .mirrors = o->mirrors,
+						   .source_dirs = o->source_dirs,
+						   .offline = o->offline,
+						   .http = o->http,
+						   .progress = o->progress };
 	struct pkg_source *s = eb_arena_alloc(c->arena, (c->n + 1) * sizeof(*s));
 	int rc;
 
@@ -163,7 +163,7 @@ int resolve_codecs_lock(const struct resolve_codecs *c, const struct pkg_repo_op
 			.size = c->v[i].size,
 			.locked_sec = o->now_sec,
 		};
-	rc = pkg_fetch(&fo, s, c->n, err);
+	rc = pkg_fetch(&options, s, c->n, err);
 	for (size_t i = 0; rc == 0 && i < c->n; i++)
 		rc = lock_one(&c->v[i], codec_of(r, c->v[i].kind), s[i].what, o, lock, err);
 	return rc;

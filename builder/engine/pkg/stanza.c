@@ -58,6 +58,17 @@ bool pkg_version_is_valid(const char *s, size_t n)
 	return n > 0 && n <= PKG_NAME_MAX && all_of(s, n, "+-._:~");
 }
 
+char *pkg_text_show(const char *s, size_t n, size_t max)
+{
+	size_t len = n > max ? max : n;
+	char *text = eb_xasprintf("%.*s%s", (int)len, s, n > max ? "..." : "");
+
+	for (char *p = text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return text;
+}
+
 /* Make the text up to the next empty line available: its length, 0 at the end. */
 static int next_stanza(struct source *s, size_t *ret_len, struct eb_error **err)
 {
@@ -200,6 +211,14 @@ static int parse_fields(struct eb_span text, unsigned int line, struct pkg_stanz
 	return key.ptr ? set_field(z, key, value, field_line, keep, scratch, err) : 0;
 }
 
+static int bad_value(const struct pkg_stanza *z, const char *value, const char *what,
+		     struct eb_error **err)
+{
+	autofree char *shown = pkg_text_show(value, strlen(value), 200);
+
+	return eb_throw(err, EB_E_FORMAT, "line %u: '%s' is not a %s", z->line, shown, what);
+}
+
 static int missing(const struct pkg_stanza *z, const char *field, struct eb_error **err)
 {
 	return eb_throw(err, EB_E_FORMAT, "line %u: package '%s' has no %s", z->line,
@@ -213,20 +232,17 @@ static int check_stanza(struct pkg_stanza *z, struct eb_arena *keep, struct eb_e
 	if (!z->name)
 		return missing(z, "Package", err);
 	if (!pkg_name_is_valid(z->name, strlen(z->name)))
-		return eb_throw(err, EB_E_FORMAT, "line %u: '%.80s' is not a package name", z->line,
-				z->name);
+		return bad_value(z, z->name, "package name", err);
 	if (!z->version)
 		return missing(z, "Version", err);
 	if (!pkg_version_is_valid(z->version, strlen(z->version)))
-		return eb_throw(err, EB_E_FORMAT, "line %u: '%.80s' is not a version", z->line,
-				z->version);
+		return bad_value(z, z->version, "version", err);
 	if (!z->arch)
 		return missing(z, "Architecture", err);
 	if (!z->path)
 		return missing(z, "Filename", err);
 	if (!eb_path_is_clean(z->path))
-		return eb_throw(err, EB_E_FORMAT, "line %u: Filename '%.200s' is not a clean path",
-				z->line, z->path);
+		return bad_value(z, z->path, "clean path for Filename", err);
 	if (!z->sha256)
 		return missing(z, "SHA256", err);
 	if (strlen(z->sha256) != EB_SHA256_HEX || !eb_is_hex(z->sha256, EB_SHA256_HEX))
@@ -238,8 +254,7 @@ static int check_stanza(struct pkg_stanza *z, struct eb_arena *keep, struct eb_e
 	if (n == 0)
 		z->source = z->name;
 	else if (!pkg_name_is_valid(z->source, n))
-		return eb_throw(err, EB_E_FORMAT, "line %u: '%.80s' is not a source name", z->line,
-				z->source);
+		return bad_value(z, z->source, "source name", err);
 	else
 		z->source = eb_arena_strndup(keep, z->source, n);
 	return 0;

@@ -37,6 +37,9 @@ enum {
 int pkg_stanzas_read(struct eb_reader *in, const char *arch, struct eb_arena *keep,
 		     struct eb_arena *scratch, struct pkg_stanza **ret, size_t *ret_n,
 		     struct eb_error **err) EB_MUST_CHECK;
+/* At most max bytes of a text by somebody else, for a message: all that is not printable ASCII
+ * becomes '?', a cut is shown by "..." (heap). */
+char *pkg_text_show(const char *s, size_t n, size_t max);
 /* Letters, digits, "+-._": what a package name is made of. */
 bool pkg_name_is_valid(const char *s, size_t n);
 /* [epoch:]upstream[-revision] of the characters that policy 5.6.12 allows. */
