@@ -48,7 +48,7 @@ TEST(release, parse_malformed_names_line)
 		{ "SHA256:\n 00 1 a\n", "line 2: '00' is not a SHA-256" },
 		{ "SHA256:\n " HASH " 1\n", "line 2: expected 'HASH SIZE PATH'" },
 		{ "SHA256:\n " HASH " 1 a b\n", "line 2: expected 'HASH SIZE PATH'" },
-		{ "SHA256:\n " HASH " x a\n", "line 2: size:" },
+		{ "SHA256:\n " HASH " x a\n", "line 2: 'x' is not a size" },
 		{ "SHA256:\n " HASH " 1 ../a\n", "line 2: '../a' is not a clean path" },
 		{ "SHA256:\n " HASH " 1 /a\n", "line 2: '/a' is not a clean path" },
 		{ "Date: Sat, 21 Nov 2026 09:15:44 UTC\nSHA256:\n " HASH " 1 a\n 1" HASH " 1 a\n",

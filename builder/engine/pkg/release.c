@@ -104,9 +104,11 @@ static int add_file(struct parse *p, struct eb_span line, struct eb_error **err)
 		return bad_value(p, f->sha256, "SHA-256", err);
 	if (!eb_path_is_clean(f->path))
 		return bad_value(p, f->path, "clean path", err);
-	r = eb_parse_u64(size, INT64_MAX, &f->size, err);
-	if (r < 0)
-		return eb_prefix(err, r, "line %u: size", p->line);
+	if (eb_parse_u64(size, INT64_MAX, &f->size, NULL) < 0) {
+		autofree char *shown = eb_span_dup(size);
+
+		return bad_value(p, shown, "size", err);
+	}
 	p->n++;
 	return 0;
 }

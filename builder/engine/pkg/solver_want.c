@@ -15,10 +15,12 @@ struct word {
 
 static int malformed(const char *word, struct eb_error **err)
 {
+	autofree char *shown = pkg_text_show(word, strlen(word), 200);
+
 	return eb_throw(err, EB_E_FORMAT,
 			"'%s' is not a package: expected NAME, NAME=VERSION, NAME (>= VERSION) or "
 			"NAME/SUITE",
-			word);
+			shown);
 }
 
 /* The id of "NAME OP VERSION" put together from parts, through the parser of dependencies. */
@@ -147,6 +149,7 @@ static int throw_no_match(const struct solver_run *r, const struct word *w, cons
 			  struct eb_error **err)
 {
 	autofree char *name = eb_span_dup(w->name);
+	autofree char *shown = pkg_text_show(word, strlen(word), 200);
 	Id id = pkg_dep_name(r->pool, w->dep);
 	EB_AUTOBUF(versions, 4096);
 
@@ -157,11 +160,11 @@ static int throw_no_match(const struct solver_run *r, const struct word *w, cons
 		if (r->pool->solvables[p].name == id && solver_is_installed(r, p))
 			return eb_throw(
 				err, EB_E_UNSOLVABLE,
-				"'%s' is wanted, but the image this one builds on has %s %s", word,
+				"'%s' is wanted, but the image this one builds on has %s %s", shown,
 				name, solver_info(r->s, p)->version);
 	if (known_versions(r, id, &versions))
 		return eb_throw(err, EB_E_NOT_FOUND,
-				"no version of '%s' is meant by '%s': there %s %s", name, word,
+				"no version of '%s' is meant by '%s': there %s %s", name, shown,
 				strchr(eb_buf_str(&versions), ',') ? "are" : "is",
 				eb_buf_str(&versions));
 	return throw_unknown(r, name, err);

@@ -121,9 +121,13 @@ static bool name_is(struct eb_span key, const char *name)
 static int parse_number(struct eb_span key, struct eb_span value, unsigned int line, uint64_t max,
 			uint64_t *ret, struct eb_error **err)
 {
-	int r = eb_parse_u64(value, max, ret, err);
+	autofree char *shown = NULL;
 
-	return r < 0 ? eb_prefix(err, r, "line %u: %.*s", line, (int)key.len, key.ptr) : 0;
+	if (eb_parse_u64(value, max, ret, NULL) == 0)
+		return 0;
+	shown = pkg_text_show(value.ptr, value.len, 40);
+	return eb_throw(err, EB_E_FORMAT, "line %u: %.*s: '%s' is not a number up to %llu", line,
+			(int)key.len, key.ptr, shown, (unsigned long long)max);
 }
 
 static unsigned int priority_rank(struct eb_span v)
