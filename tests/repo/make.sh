@@ -15,6 +15,13 @@ for key in archive other; do
 	gpg --homedir "$work/$key" --batch --quiet --export >"keyring-$key.gpg"
 done
 
+# Debian signs with several keys, of which a machine may know only some.
+mkdir -m 700 "$work/both"
+for key in archive other; do
+	gpg --homedir "$work/$key" --batch --quiet --passphrase '' --pinentry-mode loopback --export-secret-keys |
+		gpg --homedir "$work/both" --batch --quiet --import
+done
+
 # deb ARCHIVE NAME VERSION ARCH "Field: value" lines on stdin; files under $work/root
 deb() {
 	archive=$1 name=$2 version=$3 arch=$4
@@ -85,8 +92,10 @@ release() {
 			printf ' %s %s %s\n' "$(sha256sum "$f" | cut -d' ' -f1)" "$(stat -c %s "$f")" "$f"
 		done)
 	} >"$work/Release"
+	case $4 in both) users="-u archive@example.org -u other@example.org" ;; *) users="-u $4@example.org" ;; esac
+	# shellcheck disable=SC2086 # several words
 	gpg --homedir "$work/$4" --batch --quiet --yes --faked-system-time 20260201T000000! --digest-algo SHA512 \
-		--clearsign -o "$1/dists/$2/$5" "$work/Release"
+		$users --clearsign -o "$1/dists/$2/$5" "$work/Release"
 }
 
 packages debian demo main
@@ -99,6 +108,7 @@ Components: main contrib
 Acquire-By-Hash: yes'
 echo "$fields" | release debian demo 'Mon, 02 Feb 2026 10:00:00 UTC' archive InRelease
 echo "$fields" | release debian demo 'Mon, 02 Feb 2026 10:00:00 UTC' other InRelease.other-key
+echo "$fields" | release debian demo 'Mon, 02 Feb 2026 10:00:00 UTC' both InRelease.two-keys
 echo "$fields" | release debian demo 'Thu, 01 Jan 2026 10:00:00 UTC' archive InRelease.older
 release debian-security demo-security 'Tue, 03 Feb 2026 10:00:00 UTC' archive InRelease <<END
 Origin: Example

@@ -42,14 +42,23 @@ TEST(gpgv, altered_text_is_refused)
 
 TEST(gpgv, altered_signature_is_refused)
 {
+	static const char mark[] = "BEGIN PGP SIGNATURE-----\n\n";
 	EB_CLEANUP(testrepo_release_p) struct testrepo t;
 	autoerror struct eb_error *e = NULL;
+	const char *path;
+	EB_AUTOBUF(text, CAP);
 	EB_AUTOBUF(out, CAP);
+	char *at;
 
 	testrepo_init(&t);
-	testrepo_edit("debian/dists/demo/InRelease", "iHUEARYKAB0W", "iHUEARYKAB1W");
+	path = testrepo_path("debian/dists/demo/InRelease");
+	CHECK_OK(eb_file_read(path, &text, &e), e);
+	at = strstr(text.data, mark) + sizeof(mark) - 1 + 80;
+	*at = *at == 'A' ? 'B' : 'A';
+	CHECK_OK(eb_file_write(path, text.data, text.len, 0644, &e), e);
 	CHECK_FAIL(run("debian/dists/demo/InRelease", "keyring-archive.gpg", &out, &e),
-		   EB_E_SIGNATURE, "no good signature", e);
+		   EB_E_SIGNATURE, "InRelease: ", e);
+	CHECK_INT(out.len, 0);
 }
 
 TEST(gpgv, unknown_key_is_refused)
@@ -93,4 +102,37 @@ TEST(gpgv, text_around_the_signed_one_is_refused)
 	CHECK_FAIL(pkg_gpgv(keyrings, "Suite: x\n", 9, "x", &out, &e), EB_E_FORMAT, "not one text",
 		   e);
 	CHECK_FAIL(pkg_gpgv(keyrings, "", 0, "x", &out, &e), EB_E_FORMAT, "not one text", e);
+}
+
+TEST(gpgv, one_known_key_of_several_is_enough)
+{
+	EB_CLEANUP(testrepo_release_p) struct testrepo t;
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(out, CAP);
+
+	testrepo_init(&t);
+	CHECK_OK(run("debian/dists/demo/InRelease.two-keys", "keyring-archive.gpg", &out, &e), e);
+	CHECK_HAS(eb_buf_str(&out), "Suite: demo-stable\n");
+	eb_buf_clear(&out);
+	CHECK_OK(run("debian/dists/demo/InRelease.two-keys", "keyring-other.gpg", &out, &e), e);
+	testrepo_edit("debian/dists/demo/InRelease.two-keys", "demo-stable", "demo-stahle");
+	CHECK_FAIL(run("debian/dists/demo/InRelease.two-keys", "keyring-archive.gpg", &out, &e),
+		   EB_E_SIGNATURE, "the signature does not fit the text", e);
+}
+
+TEST(gpgv, missing_program_gives_a_hint)
+{
+	EB_CLEANUP(testrepo_release_p) struct testrepo t;
+	autoerror struct eb_error *e = NULL;
+	autofree char *path = eb_xstrdup(getenv("PATH"));
+	EB_AUTOBUF(out, CAP);
+	int r;
+
+	testrepo_init(&t);
+	setenv("PATH", test_dir(), 1);
+	r = run("debian/dists/demo/InRelease", "keyring-archive.gpg", &out, &e);
+	setenv("PATH", path, 1);
+	CHECK_INT(r, -EB_E_NOT_FOUND);
+	CHECK_STR(e->message, "InRelease: the program gpgv is not installed");
+	CHECK_STR(e->hint, "apt-get install gpgv");
 }
