@@ -25,7 +25,7 @@ static void get(const char *path, struct eb_buf *b)
 
 static int copy_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
-	const char *to = testrepo_path(path + source_len);
+	const char *to = testrepo_path(strlen(path) > source_len ? path + source_len : "");
 
 	(void)st;
 	(void)ftw;

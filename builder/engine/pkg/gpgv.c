@@ -89,6 +89,12 @@ static int wait_for(pid_t pid, int *ret_status, struct eb_error **err)
 	return 0;
 }
 
+static int throw_missing(struct eb_error **err)
+{
+	return eb_hint(err, eb_throw(err, EB_E_NOT_FOUND, "the program gpgv is not installed"),
+		       "apt-get install gpgv");
+}
+
 static int run_gpgv(const struct run *r, const char *const *keyrings, int *ret_status,
 		    struct eb_error **err)
 {
@@ -107,14 +113,14 @@ static int run_gpgv(const struct run *r, const char *const *keyrings, int *ret_s
 	argv[n++] = "-";
 	e = spawn(r, (char *const *)(uintptr_t)argv, &pid);
 	if (e == ENOENT)
-		return eb_hint(err,
-			       eb_throw(err, EB_E_NOT_FOUND, "the program gpgv is not installed"),
-			       "apt-get install gpgv");
+		return throw_missing(err);
 	if (e) {
 		errno = e;
 		return eb_throw_errno(err, "start gpgv");
 	}
-	return wait_for(pid, ret_status, err);
+	e = wait_for(pid, ret_status, err);
+	/* Where spawning cannot report that there is nothing to run. */
+	return e == 0 && *ret_status == 127 ? throw_missing(err) : e;
 }
 
 static int read_back(int fd, struct eb_buf *b, const char *what, struct eb_error **err)
