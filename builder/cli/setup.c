@@ -34,7 +34,8 @@ enum eb_codec_kind setup_compression(const struct setup_args *a, enum eb_codec_k
 int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
 	       enum eb_codec_kind compression, struct eb_error **err)
 {
-	struct pkg_mirror_options mo = { .mirrors = a->mirrors.items };
+	struct pkg_mirror_options mo = { .mirrors = a->mirrors.items,
+					 .no_snapshot = a->no_snapshot };
 	const char *dir;
 	int64_t epoch;
 	int r = env_cache_dir(env, &dir, err);
@@ -48,10 +49,14 @@ int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
 		r = pkg_mirrors_load(&mo, &s->mirrors, err);
 	if (r < 0)
 		return r;
+	s->http = (struct eb_http_options){ .stall_timeout_sec = (unsigned int)a->timeout_sec,
+					    .connect_timeout_sec = (unsigned int)a->timeout_sec,
+					    .attempts = (unsigned int)a->tries };
 	s->fetch = (struct pkg_fetch_options){ .cache = &s->cache,
 					       .mirrors = s->mirrors,
 					       .source_dirs = a->sources.items,
 					       .offline = a->offline,
+					       .http = &s->http,
 					       .progress = env->progress };
 	s->repo = (struct pkg_repo_options){ .cache = &s->cache,
 					     .mirrors = s->mirrors,
@@ -59,6 +64,7 @@ int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
 					     .now_sec = env_now_sec(),
 					     .offline = a->offline,
 					     .source_dirs = a->sources.items,
+					     .http = &s->http,
 					     .progress = env->progress };
 	s->env = (struct img_env){ .cache = &s->cache,
 				   .fetch = &s->fetch,

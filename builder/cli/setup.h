@@ -2,16 +2,20 @@
  * made from them. */
 #pragma once
 
+#include "base/http.h"
 #include "cli/env.h"
 #include "cli/opt.h"
 #include "image/env.h"
 #include "pkg/debrepo.h"
 #include "pkg/mirror.h"
 
+enum { SETUP_MAX_TIMEOUT = 86400, SETUP_MAX_TRIES = 100 };
+
 /* Part of the args struct of a command that fetches. */
 struct setup_args {
-	bool offline;
+	bool offline, no_snapshot;
 	struct opt_list sources, mirrors;
+	uint64_t timeout_sec, tries; /* 0 = the default */
 	const char *keyring;
 	unsigned int compress; /* index into setup_compressions; 0 = as the bundle says */
 };
@@ -26,10 +30,22 @@ extern const char *const setup_compressions[];
 		{ "sources", .kind = OPT_LIST, .arg = "DIR",                                       \
 		  .help = "look for sources in DIR first; may be given again",                     \
 		  .offset = SETUP_OFFSET(type, sources) },                                         \
+		{ "mirror", .kind = OPT_LIST, .arg = "URL",                                        \
+		  .help = "Debian mirror to try before apt's own; may be given again",             \
+		  .offset = SETUP_OFFSET(type, mirrors) },                                         \
+		{ "no-snapshot", .kind = OPT_FLAG,                                                 \
+		  .help = "do not ask Debian's snapshot service when the mirrors fail",            \
+		  .offset = SETUP_OFFSET(type, no_snapshot) },                                     \
+		{ "timeout",                                                                       \
+		  .kind = OPT_U64,                                                                 \
+		  .arg = "SEC",                                                                    \
+		  .help = "give up on a server silent for SEC seconds, by default 30",             \
+		  .offset = SETUP_OFFSET(type, timeout_sec),                                       \
+		  .max = SETUP_MAX_TIMEOUT },                                                      \
 	{                                                                                          \
-		"mirror", .kind = OPT_LIST, .arg = "URL",                                          \
-			  .help = "Debian mirror to try before apt's own; may be given again",     \
-			  .offset = SETUP_OFFSET(type, mirrors)                                    \
+		"tries", .kind = OPT_U64, .arg = "N",                                              \
+			 .help = "ask each server N times, by default 4",                          \
+			 .offset = SETUP_OFFSET(type, tries), .max = SETUP_MAX_TRIES               \
 	}
 #define SETUP_COMPRESS(type)                                                                       \
 	{                                                                                          \
@@ -43,10 +59,11 @@ extern const char *const setup_compressions[];
 			   .offset = SETUP_OFFSET(type, keyring)                                   \
 	}
 
-/* Everything lives as long as the struct; release it last. */
+/* Everything lives as long as the struct, which must stay where it is; release it last. */
 struct setup {
 	struct pkg_cache cache;
 	struct pkg_mirrors *mirrors;
+	struct eb_http_options http;
 	struct pkg_fetch_options fetch;
 	struct pkg_repo_options repo;
 	struct img_env env;
