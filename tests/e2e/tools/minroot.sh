@@ -3,7 +3,8 @@
 #
 # It has what debootstrap calls minbase and a working apt configuration, nothing else: the machine on which
 # `make quickstart` has to work. What is made is kept in out/roots/SUITE-ARCH.tar, so a second root takes only
-# the unpacking; FRESH=1 makes it anew. VARIANT=apt is smaller still, RESULT=tar stops at the tar.
+# the unpacking; FRESH=1 makes it anew. VARIANT=apt is smaller still, RESULT=tar stops at the tar,
+# RESULT=sources at the lines for sources.list (DIR is then not used).
 # The mirror, and how apt is to talk to it, is taken from this machine's own apt configuration.
 # Needs root, mmdebstrap. Measured: 18 s to make, 1 s to unpack again (180 MB bookworm, 130 MB trixie).
 set -euo pipefail
@@ -14,7 +15,7 @@ VARIANT=${VARIANT:-minbase}
 ARCH=$(dpkg --print-architecture)
 CACHE=${ROOTS_DIR:-$ROOT/out/roots}
 TAR=$CACHE/$SUITE-$ARCH${VARIANT/#minbase/}.tar
-[ "$(id -u)" = 0 ] || { echo "minroot.sh: needs root" >&2; exit 1; }
+[ "${RESULT:-}" = sources ] || [ "$(id -u)" = 0 ] || { echo "minroot.sh: needs root" >&2; exit 1; }
 ! [ -e "$DIR" ] || [ -z "$(ls -A "$DIR")" ] || { echo "minroot.sh: '$DIR' is not empty" >&2; exit 1; }
 
 # The machine's mirror of Debian (main) and of its security updates, whatever release the machine itself runs.
@@ -49,6 +50,10 @@ make_tar() {
 	mv "$TAR.tmp" "$TAR"
 }
 
+if [ "${RESULT:-}" = sources ]; then
+	sources
+	exit
+fi
 if [ ! -e "$TAR" ] || [ -n "${FRESH:-}" ]; then
 	make_tar
 fi
