@@ -1,6 +1,7 @@
 #!/bin/bash
 # containers.sh [BUNDLE]: every image of the quickstart bundle does its job in a real container, hardened as
 # the pods of the stack are: its own uid, read-only root, no capability, no new privileges, the stack's memory limit.
+# PARTS="base base_shell haproxy redis postgresql nginx" picks some.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-ctr.sh"
 need python3
@@ -35,7 +36,7 @@ test_base() {
 	fi
 	for flags in '' -static; do
 		"$cc" -O1 ${flags:+$flags -DPROBE_NO_NSS} -o "$T/probe" "$ROOT/tests/e2e/tools/probe.c" 2>"$OUT" || { not_ok "probe.c compiles" "$OUT"; return; }
-		check_match "base: a ${flags:-dynamically} linked program runs, as uid 65532" '^uid 65532 65532$' \
+		check_match "base: a program of this machine, linked with ${flags:-shared libraries}, runs, as uid 65532" '^uid 65532 65532$' \
 			ctr_run "$ref" b3 --bind "$T/probe:/probe" -- /probe ids
 	done
 	"$cc" -O1 -o "$T/probe" "$ROOT/tests/e2e/tools/probe.c" 2>"$OUT"
