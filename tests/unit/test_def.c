@@ -56,6 +56,18 @@ TEST(def, parse_minimal_has_defaults)
 	CHECK_STR(d->images[0].dir, "b/q/a");
 }
 
+TEST(def, parse_takes_a_recipe_beside_the_definition)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(bnd_def_free_p) struct bnd_def *d = NULL;
+
+	CHECK_OK(parse(HEAD "images: [{recipe: ., name: a}]\n", &d, &e), e);
+	CHECK_STR(d->images[0].dir, "b/q");
+	CHECK_STR(d->images[0].name, "a");
+	check_refused(HEAD "images: [{recipe: .}]\n", "recipe '.': '.' is not");
+	check_refused(HEAD "images: [{recipe: ../., name: a}]\n", "it has a '.' component");
+}
+
 TEST(def, parse_refuses_by_place)
 {
 	check_refused("name: q\n", "bundle.yaml:1:1: 'version' is missing");

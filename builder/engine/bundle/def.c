@@ -42,6 +42,8 @@ static int read_repository(struct rcp_reader *rd, const struct rcp_yaml *v, void
  * checkout must build the same bundle wherever it is. */
 static const char *check_recipe_path(const char *s)
 {
+	if (strcmp(s, ".") == 0) /* the folder of the definition itself; it needs a name then */
+		return NULL;
 	while (strncmp(s, "../", 3) == 0)
 		s += 3;
 	return rcp_check_relative(s);
@@ -71,6 +73,8 @@ static int read_image(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 	if (r < 0)
 		return r;
 	im->dir = *d->dir ? eb_arena_printf(rd->arena, "%s/%s", d->dir, im->recipe) : im->recipe;
+	if (strcmp(im->recipe, ".") == 0 && *d->dir)
+		im->dir = d->dir;
 	if (im->name)
 		return 0;
 	slash = strrchr(im->recipe, '/');
