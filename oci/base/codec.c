@@ -35,7 +35,7 @@
  * of) begins. 17 comes within 2.3 % of the library's 19 on the same blocks at nearly three times
  * its speed; for a release that many will carry, that or 19 is the choice. */
 enum { ZSTD_WINDOW_LOG = 23, ZSTD_LEVELS = 19, ZSTD_DEFAULT = 9 };
-enum { GZIP_LEVELS = 9, GZIP_DEFAULT = 9, GZIP_MEM_LEVEL = 9, GZIP_HEAD = 10, GZIP_TAIL = 8 };
+enum { GZIP_LEVELS = 9, GZIP_DEFAULT = 6, GZIP_MEM_LEVEL = 9, GZIP_HEAD = 10, GZIP_TAIL = 8 };
 
 struct zstd_level {
 	int strategy, hash_log, chain_log, search_log, min_match, target_length;
