@@ -9,7 +9,7 @@
 
 /* ---- format constants ---- */
 
-/* Blocks are at most 8 MiB, so a window of 2^23 covers one; compressing in one call needs no window
+/* Blocks are at most 6 MiB, so a window of 2^23 covers one; compressing in one call needs no window
  * buffer, and the tables below are all the memory there is: 1 to 6.5 MiB a thread, where the
  * library's own level 9 takes 12 and its level 19 takes 49.
  *
@@ -49,7 +49,7 @@ static const struct zstd_level zstd_levels[ZSTD_LEVELS] = {
 	/* 6 */ { ZSTD_lazy2, 18, 18, 4, 4, 32 },
 	/* 7 */ { ZSTD_lazy2, 19, 19, 3, 4, 16 },
 	/* 8 */ { ZSTD_lazy2, 19, 19, 4, 4, 32 },
-	/* 9 */ { ZSTD_lazy2, 20, 20, 5, 4, 32 },
+	/* 9 */ { ZSTD_lazy2, 19, 19, 5, 4, 32 },
 	/* 10 */ { ZSTD_lazy2, 20, 20, 6, 4, 64 },
 	/* 11 */ { ZSTD_btopt, 16, 16, 1, 3, 16 },
 	/* 12 */ { ZSTD_btopt, 17, 17, 1, 3, 16 },

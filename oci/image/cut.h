@@ -18,11 +18,10 @@
 #include "base/cleanup.h"
 
 enum {
-	OCI_BLOCK_MAX = 8 * 1024 * 1024,
-	/* Blocks come out twice as long on average: 3.5 MiB. Measured on random lists of small
-	 * files and on the sizes of a real /usr: 0.7 and 2.2 % of the gaps between natural cuts are
-	 * then longer than OCI_BLOCK_MAX; with 2 MiB 1.9 and 3.6 %. */
-	OCI_CUT_RADIUS = 1792 * 1024,
+	OCI_BLOCK_MAX = 6 * 1024 * 1024,
+	/* Natural cuts are twice as far apart on average: blocks of 3 MiB. Half of OCI_BLOCK_MAX, so
+	 * that few gaps between them are longer than that and have to be split. */
+	OCI_CUT_RADIUS = 1536 * 1024,
 };
 
 struct oci_cut_item {
