@@ -1,5 +1,7 @@
 #include "image/stage.h"
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -13,7 +15,7 @@
 
 #define DERIVED_KIND "stage-1"
 
-enum { DERIVED_MAX_BYTES = 1024 * 1024, MAX_STAGES = 4096 };
+enum { DERIVED_MAX_BYTES = 1024 * 1024, MAX_STAGES = 4096, LARGE_BYTES = 3 * 1024 * 1024 };
 
 struct img_session {
 	const struct img_env *env;
@@ -78,6 +80,8 @@ struct run {
 	const struct img_layers *expect; /* NULL when measuring */
 	img_place place;
 	void *place_ctx;
+	size_t n_large;	    /* of `order` */
+	atomic_size_t next; /* large one to be taken */
 };
 
 static int check_result(const struct img_layer_info *want, const struct oci_layer_result *got,
@@ -95,9 +99,8 @@ static int check_result(const struct img_layer_info *want, const struct oci_laye
 	return 0;
 }
 
-static int run_one(void *ctx, size_t k, struct eb_error **err)
+static int run_one(struct run *run, size_t k, struct eb_error **err)
 {
-	struct run *run = ctx;
 	size_t i = run->order[k];
 	EB_CLEANUP(eb_writer_free_p) struct eb_writer *out = NULL;
 	int r;
@@ -124,6 +127,46 @@ static int by_bytes(const void *pa, const void *pb, void *ctx)
 	return a < b ? -1 : a > b;
 }
 
+/* A lane takes one large layer after the other. */
+static int run_lane(void *ctx, size_t lane, struct eb_error **err)
+{
+	struct run *run = ctx;
+	size_t k;
+
+	(void)lane;
+	while ((k = atomic_fetch_add(&run->next, 1)) < run->n_large) {
+		int r = run_one(run, k, err);
+
+		if (r < 0) {
+			atomic_store(&run->next, run->n_large);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int run_small(void *ctx, size_t k, struct eb_error **err)
+{
+	struct run *run = ctx;
+
+	return run_one(run, run->n_large + k, err);
+}
+
+/* Memory goes by how many large layers are open at once: each has a decompressor's dictionary and
+ * blocks under way. So large ones go through few lanes, whose blocks keep the other threads busy,
+ * and the small ones, each a block or two, side by side after them. */
+static int run_order(struct run *run, struct eb_pool *pool, struct eb_error **err)
+{
+	size_t lanes = eb_pool_size(pool) / 2, n = run->split->n;
+	int r;
+
+	while (run->n_large < n &&
+	       run->split->groups[run->order[run->n_large]].bytes >= LARGE_BYTES)
+		run->n_large++;
+	r = eb_pool_map(pool, lanes ? lanes : 1, run_lane, run, err);
+	return r < 0 ? r : eb_pool_map(pool, n - run->n_large, run_small, run, err);
+}
+
 static int run_groups(struct run *run, const struct img_env *env, const char *what,
 		      struct eb_error **err)
 {
@@ -138,7 +181,7 @@ static int run_groups(struct run *run, const struct img_env *env, const char *wh
 	qsort_r(order, run->split->n, sizeof(*order), by_bytes, (void *)(uintptr_t)run->split);
 	run->order = order;
 	run->emit.task = eb_progress_start(env->progress, what, EB_UNIT_BYTES, bytes);
-	r = eb_pool_map(env->pool, run->split->n, run_one, run, err);
+	r = run_order(run, env->pool, err);
 	eb_progress_finish(env->progress, run->emit.task);
 	return r;
 }
