@@ -9,7 +9,7 @@
 #include "image/chain.h"
 
 /* Raise when the same inputs give other bytes. */
-#define KEY_FORMAT "ess-bundle stage 1"
+#define KEY_FORMAT "ess-bundle stage 2"
 
 enum { SOURCE_MAX_BYTES = 64 * 1024 * 1024 };
 
