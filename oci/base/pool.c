@@ -157,6 +157,11 @@ unsigned int eb_pool_size(const struct eb_pool *p)
 	return p->size;
 }
 
+unsigned int eb_pool_threads(const struct eb_pool *p)
+{
+	return p->started + 1;
+}
+
 /* ---- map ---- */
 
 struct map {

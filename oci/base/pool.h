@@ -14,6 +14,9 @@ struct eb_pool *eb_pool_new(unsigned int n);
 struct eb_pool *eb_pool_free(struct eb_pool *p); /* nothing may be running */
 EB_DEFINE_CLEANUP(struct eb_pool *, eb_pool_free)
 unsigned int eb_pool_size(const struct eb_pool *p);
+/* How many threads there are, the caller's among them: fewer than the size where the machine
+ * refused more. For work that only ends when two sides run at once. */
+unsigned int eb_pool_threads(const struct eb_pool *p);
 
 /* fn(ctx, i) for i in 0..n-1, several at once. fn fills *err on failure. After the first failure no
  * new index above the failed one is started. Returns 0 or the failure with the smallest index.

@@ -47,6 +47,7 @@ TEST(pool, map_visits_every_index_once)
 
 		m->fail_a = m->fail_b = SIZE_MAX;
 		CHECK_INT(eb_pool_size(p), sizes[k]);
+		CHECK(eb_pool_threads(p) >= 1 && eb_pool_threads(p) <= sizes[k]);
 		CHECK_OK(eb_pool_map(p, 0, mark, m, &e), e);
 		CHECK_OK(eb_pool_map(p, 1000, mark, m, &e), e);
 		for (size_t i = 0; i < 1000; i++)
