@@ -177,6 +177,13 @@ int env_cache_dir(struct cmd_env *env, const char **ret, struct eb_error **err)
 	return 0;
 }
 
+const char *env_temp_dir(void)
+{
+	const char *dir = non_empty("TMPDIR");
+
+	return dir ? dir : "/tmp";
+}
+
 int env_source_date_epoch(int64_t *ret_sec, struct eb_error **err)
 {
 	/* 9999-12-31T23:59:59Z: what RFC 3339 times can say. */

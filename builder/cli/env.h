@@ -42,6 +42,8 @@ void env_release(struct cmd_env *env);
 /* The source cache's directory: ESS_BUNDLE_CACHE, else $XDG_CACHE_HOME/ess-bundle, else
  * ~/.cache/ess-bundle. *ret lives as long as env. EB_E_USAGE when none of them is set. */
 int env_cache_dir(struct cmd_env *env, const char **ret, struct eb_error **err) EB_MUST_CHECK;
+/* Where temporary files go: TMPDIR, else /tmp. Static storage. */
+const char *env_temp_dir(void);
 /* SOURCE_DATE_EPOCH in seconds, or -1 when unset. EB_E_USAGE when it is no number. */
 int env_source_date_epoch(int64_t *ret_sec, struct eb_error **err) EB_MUST_CHECK;
 /* The wall clock, for checking expiry dates only, never for output bytes. Seconds. */
