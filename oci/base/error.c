@@ -36,7 +36,7 @@ EB_PRINTF(1, 0) static char *format(const char *fmt, va_list ap)
 	return s;
 }
 
-int eb_throw(struct eb_error **err, int code, const char *fmt, ...)
+int(eb_throw)(struct eb_error **err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -52,7 +52,7 @@ int eb_throw(struct eb_error **err, int code, const char *fmt, ...)
 	return -code;
 }
 
-int eb_throw_errno(struct eb_error **err, const char *fmt, ...)
+int(eb_throw_errno)(struct eb_error **err, const char *fmt, ...)
 {
 	int saved = errno > 0 ? errno : EIO;
 	autofree char *text = NULL;
@@ -66,7 +66,7 @@ int eb_throw_errno(struct eb_error **err, const char *fmt, ...)
 	return eb_throw(err, saved, "%s: %s", text, eb_code_text(saved));
 }
 
-int eb_prefix(struct eb_error **err, int code, const char *fmt, ...)
+int(eb_prefix)(struct eb_error **err, int code, const char *fmt, ...)
 {
 	autofree char *text = NULL;
 	char *joined;
@@ -83,7 +83,7 @@ int eb_prefix(struct eb_error **err, int code, const char *fmt, ...)
 	return code;
 }
 
-int eb_hint(struct eb_error **err, int code, const char *fmt, ...)
+int(eb_hint)(struct eb_error **err, int code, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -52,6 +52,25 @@ int eb_prefix(struct eb_error **err, int code, const char *fmt, ...) EB_PRINTF(3
 /* Attach what to do next, unless a hint is there already; returns code unchanged. */
 int eb_hint(struct eb_error **err, int code, const char *fmt, ...) EB_PRINTF(3, 4);
 
+/* What these return, where compilers and analyzers can see it: without this they follow
+ * paths on which a failing function left its result unset and yet returned success. */
+static inline int eb_is_failure(int r)
+{
+	if (r >= 0)
+		__builtin_unreachable(); /* eb_throw() asserts it */
+	return r;
+}
+#define eb_throw(...) eb_is_failure(eb_throw(__VA_ARGS__))
+#define eb_throw_errno(...) eb_is_failure(eb_throw_errno(__VA_ARGS__))
+#define EB_UNCHANGED(fn, err, code, ...)                                                           \
+	({                                                                                         \
+		int eb_code_ = (code);                                                             \
+		(void)(fn)((err), eb_code_, __VA_ARGS__);                                          \
+		eb_code_;                                                                          \
+	})
+#define eb_prefix(err, code, ...) EB_UNCHANGED(eb_prefix, err, code, __VA_ARGS__)
+#define eb_hint(err, code, ...) EB_UNCHANGED(eb_hint, err, code, __VA_ARGS__)
+
 /* Text of a (positive or negative) code; static storage. */
 const char *eb_code_text(int code);
 

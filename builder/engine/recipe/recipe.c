@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "recipe/recipe_parse.h"
 
-int rcp_throw(const struct rcp_pos *pos, struct eb_error **err, const char *fmt, ...)
+int(rcp_throw)(const struct rcp_pos *pos, struct eb_error **err, const char *fmt, ...)
 {
 	struct rcp_yaml place = { .file = pos->file, .line = pos->line, .column = pos->column };
 	autofree char *text = NULL;

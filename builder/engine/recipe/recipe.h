@@ -127,6 +127,7 @@ struct rcp_recipe *rcp_free(struct rcp_recipe *r);
 EB_DEFINE_CLEANUP(struct rcp_recipe *, rcp_free)
 int rcp_throw(const struct rcp_pos *pos, struct eb_error **err, const char *fmt, ...)
 	EB_PRINTF(3, 4);
+#define rcp_throw(...) eb_is_failure(rcp_throw(__VA_ARGS__))
 
 /* The recipe in `dir` and what it builds on, the first of the chain first; recipes are siblings
  * (dir/../<from>). A cycle is refused with the whole chain named. In a chain, what a recipe

@@ -329,7 +329,7 @@ static void make_printable(char *s)
 	}
 }
 
-int rcp_yaml_throw(const struct rcp_yaml *at, struct eb_error **err, const char *fmt, ...)
+int(rcp_yaml_throw)(const struct rcp_yaml *at, struct eb_error **err, const char *fmt, ...)
 {
 	autofree char *text = NULL;
 	va_list ap;

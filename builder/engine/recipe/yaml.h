@@ -4,7 +4,7 @@
  * input can expand. */
 #pragma once
 
-#include "base/cleanup.h"
+#include "base/error.h"
 
 struct eb_arena;
 struct eb_error;
@@ -30,6 +30,7 @@ int rcp_yaml_parse(const char *file, const char *text, size_t n, struct eb_arena
 /* EB_E_RECIPE "FILE:LINE:COLUMN: <text>". */
 int rcp_yaml_throw(const struct rcp_yaml *at, struct eb_error **err, const char *fmt, ...)
 	EB_PRINTF(3, 4);
+#define rcp_yaml_throw(...) eb_is_failure(rcp_yaml_throw(__VA_ARGS__))
 struct rcp_yaml *rcp_yaml_get(const struct rcp_yaml *map, const char *key); /* NULL = missing */
 /* Refuses keys that are not in `known` (NULL-terminated), naming the nearest one that is. */
 int rcp_yaml_check_keys(const struct rcp_yaml *map, const char *const *known,
