@@ -6,7 +6,8 @@ tidy: ## clang-tidy over the sources; S=file picks some
 		'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- -std=gnu17 -DEB_CLI=1 $(filter-out -DEB_VERSION%,$(filter -D% -I%,$(BASE_CFLAGS))) \
 		-DEB_VERSION=\"$(VERSION)\" \
 		-Wno-unknown-warning-option -include oci/base/compat.h $(cli_inc) 2>&1 | grep -vE "warnings (generated|treated)|^$$" || :' sh \
-		>$(OUT)/tidy.log; cat $(OUT)/tidy.log; ! grep -qE '(error|warning):' $(OUT)/tidy.log
+		>$(OUT)/tidy.log
+	@tests/analyzer-findings.sh tests/tidy-explained.txt $(OUT)/tidy.log
 $(OUT)/.dir:
 	@mkdir -p $(@D) && touch $@
 tidy: | $(OUT)/.dir
@@ -14,7 +15,7 @@ tidy: | $(OUT)/.dir
 analyze: ## gcc -fanalyzer over the sources
 	@$(MAKE) --no-print-directory OUT=out-analyze EXTRA_CFLAGS=-fanalyzer out-analyze/ess-bundle >out-analyze.log 2>&1 || { cat out-analyze.log; exit 1; }
 	@mkdir -p out-analyze && mv out-analyze.log out-analyze/log
-	@tests/analyzer-findings.sh out-analyze/log
+	@tests/analyzer-findings.sh tests/analyzer-explained.txt out-analyze/log
 
 cppcheck: ## cppcheck over the sources
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr --std=c11 \
