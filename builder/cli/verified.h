@@ -18,7 +18,7 @@ struct verified_args {
 	{ "key",                                                                                   \
 	  'k',                                                                                     \
 	  .kind = OPT_STRING,                                                                      \
-	  .arg = "FILE",                                                                           \
+	  .arg = "PUB",                                                                            \
 	  .help = "public key that must have signed the bundle",                                   \
 	  .offset = VERIFIED_OFFSET(type, key) },                                                  \
 	{                                                                                          \
