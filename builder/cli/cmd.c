@@ -10,14 +10,11 @@
 #include "cli/help.h"
 #include "cli/ui.h"
 
-extern const struct cmd cmd_cli_json, cmd_completion, cmd_help, cmd_version;
+extern const struct cmd cmd_build, cmd_cli_json, cmd_completion, cmd_diff, cmd_help,
+	cmd_image_build, cmd_inspect, cmd_keygen, cmd_lock, cmd_sign, cmd_unpack, cmd_verify,
+	cmd_version;
 /* Weak while they are being written: a command that is not there yet is left out of the table. */
-extern const struct cmd cmd_build __attribute__((weak)), cmd_cache __attribute__((weak)),
-	cmd_diff __attribute__((weak)), cmd_image_build __attribute__((weak)),
-	cmd_inspect __attribute__((weak)), cmd_keygen __attribute__((weak)),
-	cmd_lock __attribute__((weak)), cmd_rebuild __attribute__((weak)),
-	cmd_sign __attribute__((weak)), cmd_unpack __attribute__((weak)),
-	cmd_verify __attribute__((weak));
+extern const struct cmd cmd_cache __attribute__((weak)), cmd_rebuild __attribute__((weak));
 
 static const struct cmd *const known[] = {
 	&cmd_cli_json, &cmd_build,	 &cmd_cache,   &cmd_completion, &cmd_diff,
