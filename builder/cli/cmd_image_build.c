@@ -23,8 +23,7 @@ static int define(const char *dir, const char *registry, struct bnd_def **ret,
 
 	if (r < 0)
 		return r;
-	eb_buf_addf(&text,
-		    "name: %s\nversion: \"0\"\nregistry: %s\nimages:\n- {recipe: ../%s}\n",
+	eb_buf_addf(&text, "name: %s\nversion: \"0\"\nregistry: %s\nimages:\n- {recipe: ../%s}\n",
 		    rcp->name, registry, rcp->name);
 	r = eb_buf_check(&text, "definition", err);
 	return r < 0 ? r : bnd_def_parse(dir, rcp->file, eb_buf_str(&text), text.len, ret, err);

@@ -20,7 +20,8 @@ int main(int argc, char **argv)
 {
 	fill_standard_descriptors();
 	/* Dictionaries and blocks go back to the system when freed, whatever was freed before them:
-	 * without this glibc raises the bound by itself and keeps them. Saves an eighth of the peak. */
+	 * without this glibc raises the bound by itself and keeps them. Saves an eighth of the
+	 * peak. */
 	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	/* A reader that left is an error code of write(), not a death between two of them. */
 	signal(SIGPIPE, SIG_IGN);

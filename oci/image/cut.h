@@ -19,8 +19,8 @@
 
 enum {
 	OCI_BLOCK_MAX = 6 * 1024 * 1024,
-	/* Natural cuts are twice as far apart on average: blocks of 3 MiB. Half of OCI_BLOCK_MAX, so
-	 * that few gaps between them are longer than that and have to be split. */
+	/* Natural cuts are twice as far apart on average: blocks of 3 MiB. Half of OCI_BLOCK_MAX,
+	 * so that few gaps between them are longer than that and have to be split. */
 	OCI_CUT_RADIUS = 1536 * 1024,
 };
 
