@@ -92,7 +92,6 @@ static int load_image(struct bnd_bundle *b, const struct oci_descriptor *d, stru
 	b->n_images++;
 	im->name = eb_xstrdup(name);
 	oci_descriptor_copy(d, &im->desc);
-	oci_manifest_init(&im->index, true);
 	r = oci_archive_manifest(b->archive, d, &im->index, err);
 	if (r < 0)
 		return eb_prefix(err, r, "image %s", name);
