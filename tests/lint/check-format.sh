@@ -6,7 +6,8 @@ cd "$(dirname "$0")/../.."
 for f in clang-format-14 clang-format; do
 	if command -v $f >/dev/null && $f --version | grep -q 'version 14\.'; then
 		find oci builder tests -name '*.[ch]' -print0 | sort -z | xargs -0 $f --dry-run -Werror 2>&1 |
-			grep -E 'error:' | sed 's/ error: code should be clang-formatted.*/ format: run make format/' && exit 1
+			grep -E 'error:' | sed 's/ error: code should be clang-formatted.*/ format: run make format/' |
+			grep . && exit 1
 		exit 0
 	fi
 done
