@@ -15,6 +15,7 @@ enum {
 	INDEX_ENTRY = 640, /* a signature's descriptor with its annotations */
 	HEADER_MAX = 4096,
 	MAX_BLOBS = 200000,
+	MIN_SLOTS = 64,
 };
 
 void bnd_layout_release(struct bnd_layout *l)
@@ -22,9 +23,40 @@ void bnd_layout_release(struct bnd_layout *l)
 	for (size_t i = 0; i < l->n; i++)
 		free(l->blobs[i].text);
 	free(l->blobs);
+	free(l->slots);
 	free(l->index_json);
 	free(l->tool);
 	*l = (struct bnd_layout){ 0 };
+}
+
+/* The slot that holds the digest, or the free one where it belongs. Digests are uniform in their
+ * hex part already, whoever chose them: a table of others' digests may be slow, never wrong. */
+static uint32_t *slot_of(const struct bnd_layout *l, const struct oci_digest *digest)
+{
+	size_t at = 0;
+
+	for (const char *p = oci_digest_hex(digest); *p; p++)
+		at = at * 31 + (unsigned char)*p;
+	for (at &= l->n_slots - 1; l->slots[at]; at = (at + 1) & (l->n_slots - 1))
+		if (oci_digest_eq(&l->blobs[l->slots[at] - 1].digest, digest))
+			break;
+	return &l->slots[at];
+}
+
+static void index_blobs(struct bnd_layout *l, size_t n_slots)
+{
+	free(l->slots);
+	l->slots = eb_xcalloc(n_slots, sizeof(*l->slots));
+	l->n_slots = n_slots;
+	for (size_t i = 0; i < l->n; i++)
+		*slot_of(l, &l->blobs[i].digest) = (uint32_t)i + 1;
+}
+
+struct bnd_blob *bnd_layout_find(const struct bnd_layout *l, const struct oci_digest *digest)
+{
+	const uint32_t *slot = l->n_slots ? slot_of(l, digest) : NULL;
+
+	return slot && *slot ? &l->blobs[*slot - 1] : NULL;
 }
 
 int bnd_layout_add(struct bnd_layout *l, enum bnd_class class, const struct oci_digest *digest,
@@ -33,15 +65,21 @@ int bnd_layout_add(struct bnd_layout *l, enum bnd_class class, const struct oci_
 	autofree char *owned = text;
 	int r;
 
-	for (size_t i = 0; i < l->n; i++)
-		if (oci_digest_eq(&l->blobs[i].digest, digest))
-			return 0;
+	if (bnd_layout_find(l, digest))
+		return 0;
 	r = eb_grow(&l->blobs, &l->alloc, l->n + 1, sizeof(*l->blobs), MAX_BLOBS, "blobs", err);
 	if (r < 0)
 		return r;
-	l->blobs[l->n++] = (struct bnd_blob){
-		.digest = *digest, .size = size, .class = class, .text = EB_TAKE_PTR(owned)
-	};
+	l->blobs[l->n] = (struct bnd_blob){ .digest = *digest,
+					    .size = size,
+					    .class = class,
+					    .text = EB_TAKE_PTR(owned),
+					    .seq = l->n };
+	l->n++;
+	if (l->n * 2 > l->n_slots)
+		index_blobs(l, l->n_slots ? l->n_slots * 2 : MIN_SLOTS);
+	else
+		*slot_of(l, digest) = (uint32_t)l->n;
 	return 0;
 }
 
@@ -64,7 +102,7 @@ static int by_place(const void *pa, const void *pb)
 	if (a->class != b->class)
 		return a->class < b->class ? -1 : 1;
 	if (a->class == BND_SIGNATURE)
-		return a->seq < b->seq ? -1 : 1;
+		return a->seq < b->seq ? -1 : a->seq > b->seq;
 	return strcmp(a->digest.text, b->digest.text);
 }
 
@@ -103,8 +141,10 @@ void bnd_layout_place(struct bnd_layout *l)
 
 	if (l->has_tool)
 		at += member_bytes(l->tool_size);
-	if (l->n)
+	if (l->n) {
 		qsort(l->blobs, l->n, sizeof(*l->blobs), by_place);
+		index_blobs(l, l->n_slots);
+	}
 	for (size_t i = 0; i < l->n; i++) {
 		struct bnd_blob *b = &l->blobs[i];
 
@@ -112,14 +152,6 @@ void bnd_layout_place(struct bnd_layout *l)
 		at = b->offset + b->size + oci_tar_padding(b->size);
 	}
 	l->total = at + OCI_TAR_END_BYTES;
-}
-
-struct bnd_blob *bnd_layout_find(struct bnd_layout *l, const struct oci_digest *digest)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (oci_digest_eq(&l->blobs[i].digest, digest))
-			return &l->blobs[i];
-	return NULL;
 }
 
 static int put(int fd, uint64_t at, const void *p, size_t n, struct eb_error **err)

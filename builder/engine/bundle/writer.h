@@ -37,6 +37,8 @@ struct bnd_blob {
 struct bnd_layout {
 	struct bnd_blob *blobs;
 	size_t n, alloc;
+	uint32_t *slots;  /* hash table over blobs by digest: index + 1, 0 = free */
+	size_t n_slots;	  /* a power of two, at least twice n */
 	char *index_json; /* owned; n bytes, unpadded */
 	size_t index_size, index_space;
 	bool has_tool;
@@ -56,8 +58,8 @@ int bnd_layout_add(struct bnd_layout *l, enum bnd_class class, const struct oci_
 size_t bnd_index_space(size_t text_bytes, size_t signatures);
 /* Sort and give every blob its offset. */
 void bnd_layout_place(struct bnd_layout *l);
-struct bnd_blob *bnd_layout_find(struct bnd_layout *l,
-				 const struct oci_digest *digest); /* after place */
+/* NULL = not there. The pointer holds until the next blob is added or the layout is placed. */
+struct bnd_blob *bnd_layout_find(const struct bnd_layout *l, const struct oci_digest *digest);
 
 /* Where the data of the first members is. */
 struct bnd_front {
