@@ -25,9 +25,12 @@ void bnd_index_entries(const struct oci_descriptor *root, const struct oci_manif
 {
 	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor first = { 0 };
 
-	oci_descriptor_copy(root, &first);
-	json_decref(first.annotations);
-	first.annotations = NULL;
+	/* Only what the root says is copied: the rest of `root` may come from the index.json that
+	 * is being checked. */
+	first.media_type = eb_xstrdup(OCI_MT_INDEX);
+	first.artifact_type = eb_xstrdup(BND_MT_BUNDLE);
+	first.digest = root->digest;
+	first.size = root->size;
 	oci_descriptor_annotate(&first, BND_ANN_ROOT, "true");
 	oci_manifest_init(ret, true);
 	oci_manifest_add(ret, &first);

@@ -4,8 +4,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/mediatype.h"
+#include "sign/simple_signing.h"
 
-enum { DEFINITION_MAX_BYTES = 64 * 1024 * 1024 };
+enum { DEFINITION_MAX_BYTES = 64 * 1024 * 1024, MAX_PAYLOADS = 16 };
 
 void bnd_close(struct bnd_bundle *b)
 {
@@ -80,6 +81,15 @@ static int check_format(const struct oci_manifest *root, struct eb_error **err)
 	return 0;
 }
 
+/* What is below an index is not looked at, so it may not stand where a manifest has to. */
+static int refuse_index(const struct oci_manifest *m, const struct oci_descriptor *d,
+			struct eb_error **err)
+{
+	return m->is_index ? eb_throw(err, EB_E_FORMAT, "%s is an index, expected a manifest",
+				      d->digest.text)
+			   : 0;
+}
+
 static int load_image(struct bnd_bundle *b, const struct oci_descriptor *d, struct eb_error **err)
 {
 	struct bnd_image *im = &b->images[b->n_images];
@@ -100,6 +110,8 @@ static int load_image(struct bnd_bundle *b, const struct oci_descriptor *d, stru
 	im->platforms = eb_xcalloc(im->index.n_items, sizeof(*im->platforms));
 	for (size_t i = 0; i < im->index.n_items; i++) {
 		r = oci_archive_manifest(b->archive, &im->index.items[i], &im->platforms[i], err);
+		if (r >= 0)
+			r = refuse_index(&im->platforms[i], &im->index.items[i], err);
 		if (r < 0)
 			return eb_prefix(err, r, "image %s", name);
 	}
@@ -138,12 +150,39 @@ static int load_root(struct bnd_bundle *b, struct eb_error **err)
 		else {
 			oci_descriptor_copy(d, &b->bundle_desc);
 			r = oci_archive_manifest(b->archive, d, &b->bundle_manifest, err);
+			if (r >= 0)
+				r = refuse_index(&b->bundle_manifest, d, err);
 		}
 	}
 	if (r >= 0 && (!b->bundle_manifest.artifact_type ||
 		       strcmp(b->bundle_manifest.artifact_type, BND_MT_BUNDLE) != 0))
 		return eb_throw(err, EB_E_FORMAT, "the root does not begin with a bundle manifest");
 	return r < 0 ? r : load_definition(b, err);
+}
+
+/* The root does not cover a signature, and nobody may have to trust who made it: so it is held to
+ * its form, or anything could be carried along in it. */
+static int check_signature(const struct oci_manifest *m, struct eb_error **err)
+{
+	if (m->is_index || m->n_items == 0 || m->n_items > MAX_PAYLOADS)
+		return eb_throw(err, EB_E_FORMAT, "expected a manifest with 1 to %d payloads",
+				MAX_PAYLOADS);
+	if (strcmp(m->config.media_type, OCI_MT_CONFIG) != 0 ||
+	    m->config.size > OCI_PAYLOAD_MAX_BYTES)
+		return eb_throw(err, EB_E_FORMAT,
+				"config: expected at most %d bytes of type %s, found %llu of %s",
+				OCI_PAYLOAD_MAX_BYTES, OCI_MT_CONFIG,
+				(unsigned long long)m->config.size, m->config.media_type);
+	for (size_t i = 0; i < m->n_items; i++)
+		if (strcmp(m->items[i].media_type, OCI_MT_SIMPLE_SIGNING) != 0 ||
+		    m->items[i].size > OCI_PAYLOAD_MAX_BYTES)
+			return eb_throw(err, EB_E_FORMAT,
+					"layers[%zu]: expected at most %d bytes of type %s, found "
+					"%llu of %s",
+					i, OCI_PAYLOAD_MAX_BYTES, OCI_MT_SIMPLE_SIGNING,
+					(unsigned long long)m->items[i].size,
+					m->items[i].media_type);
+	return 0;
 }
 
 static int load_signatures(struct bnd_bundle *b, struct eb_error **err)
@@ -162,8 +201,10 @@ static int load_signatures(struct bnd_bundle *b, struct eb_error **err)
 		b->n_signatures++;
 		oci_descriptor_copy(d, &s->desc);
 		r = oci_archive_manifest(b->archive, d, &s->manifest, err);
+		if (r >= 0)
+			r = check_signature(&s->manifest, err);
 		if (r < 0)
-			return eb_prefix(err, r, "signature");
+			return eb_prefix(err, r, "signature %s", d->digest.text);
 	}
 	return 0;
 }
@@ -175,7 +216,10 @@ int bnd_open(const char *path, struct bnd_bundle *ret, struct eb_error **err)
 
 	if (r < 0)
 		return r;
-	r = find_root(&b, err);
+	if (oci_archive_is_dir(b.archive))
+		r = eb_throw(err, EB_E_FORMAT, "is a directory; a bundle is a file");
+	else
+		r = find_root(&b, err);
 	if (r >= 0)
 		r = load_root(&b, err);
 	if (r >= 0)

@@ -7,9 +7,9 @@
 void bnd_sign_entry(const struct oci_descriptor *manifest, const struct oci_digest *signs,
 		    struct oci_descriptor *ret)
 {
-	oci_descriptor_copy(manifest, ret);
-	json_decref(ret->annotations);
-	ret->annotations = NULL;
+	*ret = (struct oci_descriptor){ .media_type = eb_xstrdup(OCI_MT_MANIFEST),
+					.digest = manifest->digest,
+					.size = manifest->size };
 	oci_descriptor_annotate(ret, BND_ANN_SIGNS, signs->text);
 	oci_descriptor_annotate(ret, BND_ANN_COSIGN_KIND, "dev.cosignproject.cosign/sigs");
 }

@@ -178,6 +178,34 @@ static bool signed_by(const struct bnd_bundle *b, const struct bnd_signature *s,
 	return false;
 }
 
+/* Every signature there is has to be about this root, by whomever it is. */
+static int check_payloads(const struct bnd_bundle *b, struct eb_error **err)
+{
+	for (size_t i = 0; i < b->n_signatures; i++) {
+		const struct bnd_signature *s = &b->signatures[i];
+
+		for (size_t k = 0; k < s->manifest.n_items; k++) {
+			const struct oci_descriptor *d = &s->manifest.items[k];
+			autofree char *payload = NULL;
+			struct oci_digest signs;
+			size_t n;
+			int r = oci_archive_blob_text(b->archive, d, OCI_PAYLOAD_MAX_BYTES,
+						      &payload, &n, err);
+
+			if (r >= 0)
+				r = oci_simple_payload_parse(payload, n, &signs, NULL, err);
+			if (r < 0)
+				return eb_prefix(err, r, "signature %s", s->desc.digest.text);
+			if (!oci_digest_eq(&signs, &b->root.digest))
+				return eb_throw(err, EB_E_SIGNATURE,
+						"signature %s: is over %s, the root is %s",
+						s->desc.digest.text, signs.text,
+						b->root.digest.text);
+		}
+	}
+	return 0;
+}
+
 static int check_signatures(const struct bnd_bundle *b, const struct oci_key *key,
 			    struct bnd_verify_result *ret, struct eb_error **err)
 {
@@ -259,6 +287,8 @@ static int verify_opened(struct verifier *v, const struct oci_key *key, struct e
 		r = bnd_check_canonical(v->b, err);
 	if (r >= 0)
 		r = hash_all(v, pool, ret, err);
+	if (r >= 0)
+		r = check_payloads(v->b, err);
 	if (r >= 0)
 		r = check_signatures(v->b, key, ret, err);
 	return r;
