@@ -1,3 +1,4 @@
+/* Signing a bundle file that is there already. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -7,24 +8,13 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/stream.h"
 #include "bundle/canonical.h"
+#include "bundle/mend.h"
 #include "bundle/reader.h"
 #include "bundle/sign.h"
 #include "bundle/verify.h"
+#include "image/tar_header.h"
 #include "image/tar_write.h"
-
-enum { TAIL_MAX_BYTES = 16 * 1024 * 1024 };
-
-static int put(int fd, uint64_t at, const void *p, size_t n, struct eb_error **err)
-{
-	EB_CLEANUP(eb_writer_free_p) struct eb_writer *w = eb_writer_region(fd, at, n);
-	int r = eb_write(w, p, n, err);
-
-	if (r >= 0 && fdatasync(fd) < 0)
-		r = eb_throw_errno(err, "sync");
-	return r;
-}
 
 /* The end of the file as `l` has it, from byte `start` on: the new members and the end of the
  * archive. */
@@ -48,34 +38,25 @@ static int make_tail(const struct bnd_layout *l, uint64_t start, struct eb_buf *
 	return eb_buf_check(out, "signatures", err);
 }
 
-/* The first header is what makes the new members part of the archive, and the entry in index.json
- * what makes them a signature: they come last, in this order, each after what it needs is on the
- * disk. */
+/* Everything behind the end of the archive as it is, then the header that makes the new members
+ * part of it, the first of their bytes, and last the entry of index.json that makes them a
+ * signature: each after what it needs is on the disk, so that whatever is there can be read. */
 static int append(int fd, const struct bnd_layout *l, uint64_t start, struct eb_error **err)
 {
-	EB_AUTOBUF(tail, TAIL_MAX_BYTES);
+	enum { HEAD = OCI_TAR_BLOCK, END = OCI_TAR_END_BYTES };
+	EB_AUTOBUF(tail, BND_SIGN_MAX_BYTES);
 	autofree char *index = bnd_padded_index(l);
 	int r = make_tail(l, start, &tail, err);
 
 	if (r >= 0)
-		r = put(fd, start + 512, tail.data + 512, tail.len - 512, err);
+		r = bnd_put_synced(fd, start + END, tail.data + END, tail.len - END, err);
 	if (r >= 0)
-		r = put(fd, start, tail.data, 512, err);
-	return r < 0 ? r : put(fd, bnd_layout_front(l).index_offset, index, l->index_space, err);
-}
-
-/* What a killed run left behind the archive is cut off. */
-static int repair(int fd, const struct bnd_bundle *b, const struct bnd_layout *l,
-		  struct eb_error **err)
-{
-	static const char zeros[OCI_TAR_END_BYTES];
-	int r;
-
-	if (oci_archive_file_size(b->archive) == l->total)
-		return 0;
-	if (ftruncate(fd, (off_t)l->total) < 0)
-		return eb_throw_errno(err, "truncate");
-	r = put(fd, l->total - sizeof(zeros), zeros, sizeof(zeros), err);
+		r = bnd_put_synced(fd, start, tail.data, HEAD, err);
+	if (r >= 0)
+		r = bnd_put_synced(fd, start + HEAD, tail.data + HEAD, END - HEAD, err);
+	if (r >= 0)
+		r = bnd_put_synced(fd, bnd_layout_front(l).index_offset, index, l->index_space,
+				   err);
 	return r;
 }
 
@@ -105,19 +86,63 @@ static int sign_opened(struct bnd_bundle *b, int fd, const struct oci_key *key, 
 		       struct eb_error **err)
 {
 	EB_CLEANUP(bnd_layout_release_p) struct bnd_layout l = { 0 };
+	bool added = !bnd_signed_by(b, key);
 	uint64_t end;
-	int r = bnd_canonical_layout(b, &l, err);
+	int r = added ? bnd_canonical_layout(b, &l, err) : 0;
+
+	if (r >= 0 && added) {
+		end = l.total - OCI_TAR_END_BYTES;
+		r = extend(b, key, &l, err);
+		if (r >= 0)
+			r = append(fd, &l, end, err);
+	}
+	if (r >= 0)
+		*ret_added = added;
+	return r;
+}
+
+/* Open the file although a run that was killed may have left its index.json cut short. */
+static int open_mended(const char *path, int fd, struct bnd_bundle *ret, struct eb_error **err)
+{
+	autoerror struct eb_error *first = NULL;
+	bool mended = false;
+	int r = bnd_open(path, ret, &first);
 
 	if (r >= 0)
-		r = repair(fd, b, &l, err);
+		return r;
+	if (r == -EB_E_FORMAT) {
+		r = bnd_mend_index(fd, &mended, err);
+		if (r < 0)
+			return eb_prefix(err, r, "'%s'", path);
+	}
+	return mended ? bnd_open(path, ret, err) : eb_error_forward(err, EB_TAKE_PTR(first));
+}
+
+/* Open it, verify all that the root covers, and cut off what such a run left behind it. */
+static int open_whole(const char *path, int fd, struct eb_pool *pool, struct eb_progress *progress,
+		      struct bnd_bundle *ret, struct eb_error **err)
+{
+	EB_CLEANUP(bnd_layout_release_p) struct bnd_layout l = { 0 };
+	bool mended = false;
+	int r = open_mended(path, fd, ret, err);
+
 	if (r < 0)
 		return r;
-	*ret_added = !bnd_signed_by(b, key);
-	if (!*ret_added)
-		return 0;
-	end = l.total - OCI_TAR_END_BYTES;
-	r = extend(b, key, &l, err);
-	return r < 0 ? r : append(fd, &l, end, err);
+	r = bnd_verify_content(ret, pool, progress, err);
+	if (r >= 0)
+		r = bnd_canonical_layout(ret, &l, err);
+	if (r >= 0)
+		r = bnd_mend_tail(fd, ret, &l, &mended, err);
+	if (r < 0)
+		return eb_prefix(err, r, "'%s'", path);
+	if (mended) {
+		bnd_close(ret);
+		r = bnd_open(path, ret, err);
+	}
+	if (r < 0)
+		return r;
+	r = bnd_check_canonical(ret, err);
+	return r < 0 ? eb_prefix(err, r, "'%s'", path) : 0;
 }
 
 int bnd_sign_file(const char *path, const struct oci_key *key, struct eb_pool *pool,
@@ -133,12 +158,10 @@ int bnd_sign_file(const char *path, const struct oci_key *key, struct eb_pool *p
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return eb_throw(err, EB_E_CONFLICT, "'%s' is being signed by another process",
 				path);
-	r = bnd_open(path, &b, err);
+	r = open_whole(path, fd, pool, progress, &b, err);
 	if (r < 0)
 		return r;
-	r = bnd_verify_content(&b, pool, progress, err);
-	if (r >= 0)
-		r = sign_opened(&b, fd, key, ret_added, err);
+	r = sign_opened(&b, fd, key, ret_added, err);
 	if (r < 0)
 		return eb_prefix(err, r, "'%s'", path);
 	*ret_root = b.root.digest;
