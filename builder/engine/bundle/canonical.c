@@ -300,8 +300,12 @@ int bnd_check_canonical(const struct bnd_bundle *b, struct eb_error **err)
 	EB_CLEANUP(bnd_layout_release_p) struct bnd_layout l = { 0 };
 	struct checker c = { .fd = oci_archive_fd(b->archive) };
 	size_t expected = 2;
-	int r = bnd_canonical_layout(b, &l, err);
+	int r;
 
+	if (oci_archive_is_dir(b->archive))
+		return eb_throw(err, EB_E_DIGEST,
+				"is a directory: a bundle is one file, whose every byte is checked");
+	r = bnd_canonical_layout(b, &l, err);
 	if (r < 0)
 		return r;
 	expected += l.n + l.has_tool;

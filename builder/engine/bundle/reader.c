@@ -216,10 +216,7 @@ int bnd_open(const char *path, struct bnd_bundle *ret, struct eb_error **err)
 
 	if (r < 0)
 		return r;
-	if (oci_archive_is_dir(b.archive))
-		r = eb_throw(err, EB_E_FORMAT, "is a directory; a bundle is a file");
-	else
-		r = find_root(&b, err);
+	r = find_root(&b, err);
 	if (r >= 0)
 		r = load_root(&b, err);
 	if (r >= 0)
