@@ -67,17 +67,11 @@ void bnd_plan_release(struct bnd_plan *p)
 
 int bnd_plan_fetch(struct bnd_plan *p, const struct bnd_plan_options *o, struct eb_error **err)
 {
-	for (size_t i = 0; i < p->n_images; i++) {
-		const struct rcp_recipe *rcp = img_recipe(&p->images[i].chain);
-		const char *const *arches = o->arches ? o->arches : rcp->architectures;
-		size_t n = o->arches ? o->n_arches : rcp->n_architectures;
-		int r = img_fetch(img_session_env(p->session), &p->images[i].chain, 1, arches, n,
-				  err);
+	autofree struct img_need *needs = eb_xcalloc(p->n_images, sizeof(*needs));
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; i < p->n_images; i++)
+		needs[i] = (struct img_need){ &p->images[i].chain, o->arches, o->n_arches };
+	return img_fetch(img_session_env(p->session), needs, p->n_images, err);
 }
 
 /* ---- documents ---- */

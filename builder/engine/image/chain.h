@@ -38,9 +38,14 @@ char *img_version(const struct img_chain *c);
 int img_stage_key(const struct img_env *env, const struct img_chain *c, const char *arch,
 		  char ret[static 65], struct eb_error **err) EB_MUST_CHECK;
 
-/* Fetch all packages that the images need on the architectures, and this host's codec library. */
-int img_fetch(const struct img_env *env, const struct img_chain *chains, size_t n,
-	      const char *const *arches, size_t n_arches, struct eb_error **err) EB_MUST_CHECK;
+struct img_need { /* an image, and on which architectures */
+	const struct img_chain *chain;
+	const char *const *arches; /* NULL = all of its recipe */
+	size_t n_arches;
+};
+/* Fetch all packages that the images need, each once, and this host's codec library. */
+int img_fetch(const struct img_env *env, const struct img_need *needs, size_t n,
+	      struct eb_error **err) EB_MUST_CHECK;
 
 /* The codec that the chain's locks name for env->compression, loaded from the source cache.
  * *ret_fallback is set when the system's had to be taken (no entry for this host). */

@@ -58,12 +58,12 @@ static int measure(const struct img_relock_options *o, struct img_chain *c, stru
 {
 	EB_CLEANUP(img_session_free_p) struct img_session *s = img_session_new(o->env);
 	EB_CLEANUP(img_image_release_p) struct img_image image = { 0 };
-	const struct rcp_recipe *rcp = img_recipe(c);
+	const struct img_need all = { .chain = c };
 	EB_AUTOBUF(b, MANIFESTS_MAX_BYTES);
 	int r;
 
 	rcp_lock_clear_results(lock);
-	r = img_fetch(o->env, c, 1, rcp->architectures, rcp->n_architectures, err);
+	r = img_fetch(o->env, &all, 1, err);
 	if (r >= 0)
 		r = img_image_plan(s, c, NULL, 0, IMG_TRUST_LOCK, &image, err);
 	if (r < 0)

@@ -72,19 +72,31 @@ static int add_codec(struct source_list *l, const struct img_env *env, const str
 	return add_source(l, &s, err);
 }
 
-int img_fetch(const struct img_env *env, const struct img_chain *chains, size_t n,
-	      const char *const *arches, size_t n_arches, struct eb_error **err)
+static int add_need(struct source_list *l, const struct img_env *env, const struct img_need *need,
+		    struct eb_error **err)
+{
+	const struct rcp_recipe *rcp = img_recipe(need->chain);
+	const char *const *arches = need->arches ? need->arches : rcp->architectures;
+	size_t n_arches = need->arches ? need->n_arches : rcp->n_architectures;
+
+	for (size_t s = 0; s < need->chain->n; s++) {
+		int r = add_lock(l, need->chain->stage[s].lock, arches, n_arches, err);
+
+		if (r < 0)
+			return r;
+	}
+	return add_codec(l, env, need->chain, err);
+}
+
+int img_fetch(const struct img_env *env, const struct img_need *needs, size_t n,
+	      struct eb_error **err)
 {
 	EB_CLEANUP(eb_arena_free_p) struct eb_arena *arena = eb_arena_new();
 	struct source_list l = { .arena = arena };
 	int r = 0;
 
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		for (size_t s = 0; s < chains[i].n && r >= 0; s++)
-			r = add_lock(&l, chains[i].stage[s].lock, arches, n_arches, err);
-		if (r >= 0)
-			r = add_codec(&l, env, &chains[i], err);
-	}
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = add_need(&l, env, &needs[i], err);
 	if (r >= 0)
 		r = pkg_fetch(env->fetch, l.items, l.n, err);
 	free(l.items);

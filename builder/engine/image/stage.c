@@ -107,8 +107,11 @@ static int run_one(struct run *run, size_t k, struct eb_error **err)
 
 	if (run->place) {
 		out = run->place(run->place_ctx, i);
-		if (!out)
+		if (!out) {
+			eb_progress_advance(run->emit.env->progress, run->emit.task,
+					    run->split->groups[i].bytes);
 			return 0;
+		}
 	}
 	r = img_emit_layer(&run->emit, &run->split->groups[i], out, &run->results[i], err);
 	if (r >= 0 && run->expect)

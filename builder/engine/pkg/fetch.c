@@ -282,8 +282,8 @@ int pkg_fetch(const struct pkg_fetch_options *o, const struct pkg_source *source
 	r = run(&f, err);
 	eb_progress_finish(o->progress, f.task);
 	if (r >= 0)
-		eb_progress_message(o->progress, "fetched %zu %s (%llu KiB)", f.n_fetched,
+		eb_progress_message(o->progress, "fetched %zu %s, %.1f MiB", f.n_fetched,
 				    f.n_fetched == 1 ? "file" : "files",
-				    (unsigned long long)((f.bytes_fetched + 1023) / 1024));
+				    (double)f.bytes_fetched / (1024 * 1024));
 	return r;
 }
