@@ -67,11 +67,12 @@ static void print_bundle(struct cmd_env *env, const struct args *a, const json_t
 	if (str(doc, "summary")[0])
 		env_printf(env, "%s\n", str(doc, "summary"));
 	env_printf(env, "root  %s\n", str(json_object_get(doc, "root"), "digest"));
-	env_printf(env, "codec %s\n", str(doc, "codec"));
+	env_printf(env, "codec %s %s\n", str(doc, "compression"), str(doc, "codec"));
 	env_printf(env, "%zu signature%s (not checked here: see 'ess-bundle verify')\n",
 		   json_array_size(json_object_get(doc, "signatures")),
 		   json_array_size(json_object_get(doc, "signatures")) == 1 ? "" : "s");
-	env_printf(env, "\n%10s  image\n", "size");
+	env_printf(env, "\n%10s  image (size on all platforms, with layers that others share)\n",
+		   "size");
 	json_array_foreach(json_object_get(doc, "images"), i, im) print_image(env, a, im);
 }
 

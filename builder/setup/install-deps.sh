@@ -108,14 +108,16 @@ if [ -n "$list_only" ]; then
 	exit 0
 fi
 
-echo "install-deps: installing $missing" >&2
 if ! resolve; then
+	echo "install-deps: refreshing the package lists" >&2
 	update || true
 	if ! resolve; then
 		echo "install-deps: apt knows no package $unknown" >&2
 		exit 1
 	fi
 fi
+echo "install-deps: installing $(echo "$names" | wc -w) packages and what they need, about a minute:" >&2
+echo "$names" | fold -s -w 76 | sed 's/^ */  /; s/ *$//' >&2
 # Stale lists name files that are gone: refresh them and try once more.
 if ! install; then
 	update && resolve && install

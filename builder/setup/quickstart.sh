@@ -4,13 +4,19 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
+begin=$(date +%s)
 step() { printf '\n== %s\n' "$*"; }
 
 step 'installing what is missing'
-builder/setup/install-deps.sh build quickstart
+if [ -n "$(builder/setup/install-deps.sh --list build quickstart)" ]; then
+	builder/setup/install-deps.sh build quickstart
+else
+	echo 'nothing is'
+fi
 
 step 'building ess-bundle'
 make --no-print-directory -j"$(nproc)" all
+out/ess-bundle version
 
 # A throw-away key with an empty password. Make your own with 'ess-bundle keygen'.
 COSIGN_PASSWORD=''
@@ -29,13 +35,17 @@ out/ess-bundle verify out/quickstart.tar --key out/quickstart.pub
 step 'what is inside'
 out/ess-bundle inspect out/quickstart.tar
 
+printf '\nThat took %s s.' "$(($(date +%s) - begin))"
 cat <<'END'
-
-Next:
-  out/ess-bundle inspect --packages --layers out/quickstart.tar    look closer
-  ctr -n k8s.io images import out/quickstart.tar                   into containerd
-  skopeo copy oci-archive:out/quickstart.tar:NAME dir:somewhere    any image, by its name above
-  tar xf out/quickstart.tar ess-bundle && sh ess-bundle verify out/quickstart.tar --key out/quickstart.pub
-                                                                   check it where nothing is installed
-  make test                                                        run the whole suite
+ Next:
+  out/ess-bundle inspect --packages --layers out/quickstart.tar
+      look closer
+  out/ess-bundle unpack --key out/quickstart.pub --image redis -o out/redis out/quickstart.tar
+      the files of an image
+  skopeo copy oci-archive:out/quickstart.tar:NAME dir:out/image
+      read it with another tool; NAME is one of the names above, with its tag
+  ctr -n k8s.io images import out/quickstart.tar
+      import all images into containerd
+  make test
+      run the whole suite
 END
