@@ -10,28 +10,21 @@
 #include "cli/help.h"
 #include "cli/ui.h"
 
-extern const struct cmd cmd_build, cmd_cli_json, cmd_completion, cmd_diff, cmd_help,
-	cmd_image_build, cmd_inspect, cmd_keygen, cmd_lock, cmd_sign, cmd_unpack, cmd_verify,
-	cmd_version;
-/* Weak while they are being written: a command that is not there yet is left out of the table. */
-extern const struct cmd cmd_cache __attribute__((weak)), cmd_rebuild __attribute__((weak));
+extern const struct cmd cmd_build, cmd_cache_gc, cmd_cache_list, cmd_cache_verify, cmd_cli_json,
+	cmd_completion, cmd_diff, cmd_help, cmd_image_build, cmd_inspect, cmd_keygen, cmd_lock,
+	cmd_rebuild, cmd_sign, cmd_unpack, cmd_verify, cmd_version;
 
+/* Sorted by name; NULL at the end. */
 static const struct cmd *const known[] = {
-	&cmd_cli_json, &cmd_build,	 &cmd_cache,   &cmd_completion, &cmd_diff,
-	&cmd_help,     &cmd_image_build, &cmd_inspect, &cmd_keygen,	&cmd_lock,
-	&cmd_rebuild,  &cmd_sign,	 &cmd_unpack,  &cmd_verify,	&cmd_version,
+	&cmd_cli_json,	 &cmd_build,   &cmd_cache_gc, &cmd_cache_list,	&cmd_cache_verify,
+	&cmd_completion, &cmd_diff,    &cmd_help,     &cmd_image_build, &cmd_inspect,
+	&cmd_keygen,	 &cmd_lock,    &cmd_rebuild,  &cmd_sign,	&cmd_unpack,
+	&cmd_verify,	 &cmd_version, NULL,
 };
 
 const struct cmd *const *cmd_table(void)
 {
-	static const struct cmd *table[EB_ARRAY_LEN(known) + 1];
-	size_t n = 0;
-
-	if (!table[0])
-		for (size_t i = 0; i < EB_ARRAY_LEN(known); i++)
-			if (known[i])
-				table[n++] = known[i];
-	return table;
+	return known;
 }
 
 const struct opt cmd_common_options[] = {
@@ -94,7 +87,7 @@ static bool is_first_word(const char *word)
 
 int cmd_find(int argc, char **argv, const struct cmd **ret, int *ret_words, struct eb_error **err)
 {
-	const char *names[EB_ARRAY_LEN(known) + 1] = { NULL }, *near;
+	const char *names[EB_ARRAY_LEN(known)] = { NULL }, *near;
 	autofree char *shown = NULL;
 	size_t n = 0;
 
