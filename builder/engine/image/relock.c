@@ -56,19 +56,22 @@ static int choose(const struct img_relock_options *o, const struct img_chain *c,
 static int measure(const struct img_relock_options *o, struct img_chain *c, struct rcp_lock *lock,
 		   char **ret_manifests, struct eb_error **err)
 {
-	EB_CLEANUP(img_session_free_p) struct img_session *s = img_session_new(o->env);
+	/* A lock's clock is its own, or nobody else could build with it. */
+	struct img_env env = *o->env;
+	EB_CLEANUP(img_session_free_p) struct img_session *s = img_session_new(&env);
 	EB_CLEANUP(img_image_release_p) struct img_image image = { 0 };
 	const struct img_need all = { .chain = c };
 	EB_AUTOBUF(b, MANIFESTS_MAX_BYTES);
 	int r;
 
+	env.epoch_sec = -1;
 	rcp_lock_clear_results(lock);
-	r = img_fetch(o->env, &all, 1, err);
+	r = img_fetch(&env, &all, 1, err);
 	if (r >= 0)
 		r = img_image_plan(s, c, NULL, 0, IMG_TRUST_LOCK, &image, err);
 	if (r < 0)
 		return r;
-	img_image_to_lock(&image, o->env, lock);
+	img_image_to_lock(&image, &env, lock);
 	for (size_t i = 0; i < image.n_platforms; i++)
 		eb_buf_addf(&b, "linux/%s %s\n", image.platforms[i].arch,
 			    image.platforms[i].manifest.desc.digest.text);

@@ -292,6 +292,20 @@ static const char *layer_media_type(enum eb_codec_kind kind)
 	return "";
 }
 
+/* Whether only the clock makes l's key differ: the results were made by the locks' own, this build
+ * has been given another. */
+static bool differs_by_clock(const struct img_session *s, const struct img_chain *c,
+			     const char *arch, const char *locked_key)
+{
+	struct img_env own = *s->env;
+	char key[65];
+
+	if (own.epoch_sec < 0)
+		return false;
+	own.epoch_sec = -1;
+	return img_stage_key(&own, c, arch, key, NULL) >= 0 && strcmp(key, locked_key) == 0;
+}
+
 static int from_lock(const struct img_session *s, const struct img_chain *c, const char *arch,
 		     struct img_layers *l, struct eb_error **err)
 {
@@ -308,6 +322,8 @@ static int from_lock(const struct img_session *s, const struct img_chain *c, con
 	if (!res)
 		return eb_throw(err, EB_E_NOT_FOUND, "no result");
 	if (strcmp(res->key, l->key) != 0) {
+		if (differs_by_clock(s, c, arch, res->key))
+			return eb_throw(err, EB_E_NOT_FOUND, "no result for this clock");
 		r = eb_throw(err, EB_E_CONFLICT, "%s was changed since %s was made",
 			     img_recipe(c)->dir, lock->file);
 		return eb_hint(err, r, "run 'ess-bundle lock %s' and review the diff",

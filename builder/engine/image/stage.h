@@ -34,7 +34,8 @@ enum img_trust {
 };
 /* The layers of the last stage of c. *ret lives as long as the session. With IMG_TRUST_LOCK a lock
  * that has results for another key is EB_E_CONFLICT (the recipe was changed since), naming the
- * recipe. Packages must be in the cache (img_fetch). */
+ * recipe; one that has them only for its own clock, while the build has another, counts as having
+ * none. Packages must be in the cache (img_fetch). */
 int img_stage_layers(struct img_session *s, const struct img_chain *c, const char *arch,
 		     enum img_trust trust, const struct img_layers **ret,
 		     struct eb_error **err) EB_MUST_CHECK;
