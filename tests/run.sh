@@ -27,13 +27,12 @@ parts() {
 	[ ! -x tests/solver/run.sh ] || echo solver
 	[ ! -x tests/shouldfail/run.sh ] || echo shouldfail
 	[ ! -x builder/setup/quickstart.sh ] || echo quickstart
-	for script in tests/e2e/*.sh; do
+	for script in tests/e2e/*.sh tests/repro/*.sh; do
 		case $script in
-		*/lib*.sh | '*') ;;
-		*) echo "e2e/$(basename "$script" .sh)" ;;
+		*/lib*.sh | */'*.sh') ;;
+		*) script=${script#tests/} && echo "${script%.sh}" ;;
 		esac
 	done
-	[ ! -x tests/repro/matrix.sh ] || echo repro
 }
 
 build() { make --no-print-directory -j "$JOBS" "$@"; }
@@ -48,8 +47,7 @@ run_part() {
 		;;
 	fuzz) build fuzz-replay ;;
 	quickstart) "${LIMIT[@]}" make --no-print-directory quickstart && echo "1 passed, 0 failed" ;;
-	repro) build all && "${LIMIT[@]}" tests/repro/matrix.sh ;;
-	e2e/*) build all && "${LIMIT[@]}" "tests/$1.sh" ;;
+	e2e/* | repro/*) build all && "${LIMIT[@]}" "tests/$1.sh" ;;
 	*)
 		if [ ! -x "tests/$1/run.sh" ]; then
 			echo "there is no part '$1'; 'tests/run.sh --list' names them"

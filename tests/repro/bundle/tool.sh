@@ -1,0 +1,3 @@
+#!/bin/sh
+# Stands for the tool in the bundle.
+echo repro
