@@ -86,22 +86,25 @@ TEST(gpgv, text_around_the_signed_one_is_refused)
 	CHECK_OK(eb_file_read(testrepo_path("debian/dists/demo/InRelease"), &text, &e), e);
 	eb_buf_adds(&two, "Suite: other\n");
 	eb_buf_add(&two, text.data, text.len);
-	CHECK_FAIL(pkg_gpgv(keyrings, two.data, two.len, "x", &out, &e), EB_E_FORMAT,
-		   "x: not one text with its signature", e);
+	CHECK_FAIL(pkg_gpgv(keyrings, two.data, two.len, "x", &out, &e), EB_E_SIGNATURE,
+		   "x is not signed: expected '-----BEGIN PGP SIGNED MESSAGE-----' at its "
+		   "beginning, found 'Suite: other'",
+		   e);
+	CHECK_HAS(e->hint, "--mirror URL");
 	eb_buf_clear(&two);
 	eb_buf_add(&two, text.data, text.len);
 	eb_buf_add(&two, text.data, text.len);
-	CHECK_FAIL(pkg_gpgv(keyrings, two.data, two.len, "x", &out, &e), EB_E_FORMAT,
-		   "x: not one text with its signature", e);
+	CHECK_FAIL(pkg_gpgv(keyrings, two.data, two.len, "x", &out, &e), EB_E_SIGNATURE,
+		   "x: holds more than one signed text", e);
 	/* What follows is not part of what comes back. */
 	eb_buf_clear(&two);
 	eb_buf_add(&two, text.data, text.len);
 	eb_buf_adds(&two, "Suite: other\n");
 	if (pkg_gpgv(keyrings, two.data, two.len, "x", &out, NULL) == 0)
 		CHECK(!strstr(eb_buf_str(&out), "Suite: other"));
-	CHECK_FAIL(pkg_gpgv(keyrings, "Suite: x\n", 9, "x", &out, &e), EB_E_FORMAT, "not one text",
-		   e);
-	CHECK_FAIL(pkg_gpgv(keyrings, "", 0, "x", &out, &e), EB_E_FORMAT, "not one text", e);
+	CHECK_FAIL(pkg_gpgv(keyrings, "Suite: x\n", 9, "x", &out, &e), EB_E_SIGNATURE,
+		   "found 'Suite: x'", e);
+	CHECK_FAIL(pkg_gpgv(keyrings, "", 0, "x", &out, &e), EB_E_SIGNATURE, "found ''", e);
 }
 
 TEST(gpgv, one_known_key_of_several_is_enough)

@@ -265,6 +265,31 @@ static bool try_cache(struct load *l)
 	return true;
 }
 
+static int hint(const struct load *l, int r, struct eb_error **err)
+{
+	switch (-r) {
+	case EB_E_SIGNATURE:
+		return eb_hint(err, r,
+			       "%s; name the file of the archive's own keys with --keyring FILE",
+			       l->o->keyring ? "the keys of --keyring may not have signed this"
+					     : "only Debian's own keys are known");
+	case EB_E_POLICY:
+		return eb_hint(err, r,
+			       "the mirror mixes suites up, or %s:%u names it in another way than "
+			       "the archive does",
+			       l->suite->pos.file, l->suite->pos.line);
+	case EB_E_NOT_FOUND:
+		return eb_hint(err, r,
+			       "look whether %s:%u names a suite that the archive has, or give "
+			       "another mirror with --mirror URL",
+			       l->suite->pos.file, l->suite->pos.line);
+	default:
+		return eb_hint(err, r,
+			       "run the same command again, or give another mirror with --mirror "
+			       "URL");
+	}
+}
+
 static int find(struct load *l, struct eb_error **err)
 {
 	autofree char *rel = eb_xasprintf("dists/%s/InRelease", l->suite->name);
@@ -282,7 +307,7 @@ static int find(struct load *l, struct eb_error **err)
 	if (l->release || (l->o->offline && try_cache(l)))
 		return 0;
 	if (l->first)
-		return eb_error_forward(err, EB_TAKE_PTR(l->first));
+		return hint(l, eb_error_forward(err, EB_TAKE_PTR(l->first)), err);
 	if (l->o->offline)
 		return eb_throw(err, EB_E_OFFLINE,
 				"%s is not in the cache and --offline forbids the network",

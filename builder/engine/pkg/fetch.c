@@ -61,6 +61,23 @@ void fetch_fail_local(struct fetch_item *it, struct eb_error *e)
 	eb_ignore(eb_prefix(&it->error, r, "%s", s->what));
 }
 
+static const char *what_to_do(int code)
+{
+	switch (code) {
+	case EB_E_DIGEST:
+		return "this is not the file that was asked for: give another mirror with --mirror "
+		       "URL, or --sources DIR";
+	case EB_E_NOT_FOUND:
+		return "give a mirror that has it with --mirror URL, or --sources DIR, or choose "
+		       "what mirrors have now with 'ess-bundle lock --update'";
+	case EB_E_AUTH:
+		return "give a mirror that lets you in with --mirror URL, or --sources DIR";
+	default:
+		return "run the same command again: what was fetched so far is kept; or give "
+		       "--mirror URL or --sources DIR";
+	}
+}
+
 void fetch_fail(struct fetch_item *it)
 {
 	const struct pkg_source *s = it->src;
@@ -74,9 +91,7 @@ void fetch_fail(struct fetch_item *it)
 		return;
 	}
 	r = eb_throw(&it->error, it->code, "%s: %s", s->what, eb_buf_str(&it->causes));
-	eb_ignore(eb_hint(&it->error, r,
-			  "run the same command again: what was fetched so far is kept; or give "
-			  "--mirror URL or --sources DIR"));
+	eb_ignore(eb_hint(&it->error, r, "%s", what_to_do(it->code)));
 }
 
 void fetch_advance(struct fetch_item *it, uint64_t have)

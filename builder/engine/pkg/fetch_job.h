@@ -35,6 +35,7 @@ struct fetch_item {
 	struct fetch_host *host; /* of urls[now] */
 	struct pkg_partial *part;
 	bool fresh; /* all bytes of part came from urls[now] */
+	bool page;  /* it begins like a web page: a login or an error instead of the file */
 	struct eb_http_get get;
 	uint64_t counted;     /* bytes told to the progress */
 	struct eb_buf causes; /* "host: why; host: why" */

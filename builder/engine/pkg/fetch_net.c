@@ -83,6 +83,16 @@ static bool pick_url(struct fetch_item *it)
 	return false;
 }
 
+static bool begins_like_page(const char *p, size_t n)
+{
+	static const char *const tags[] = { "<!doctype html", "<html" };
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(tags); i++)
+		if (n >= strlen(tags[i]) && strncasecmp(p, tags[i], strlen(tags[i])) == 0)
+			return true;
+	return false;
+}
+
 static int to_partial(void *ctx, uint64_t at, const void *p, size_t n, struct eb_error **err)
 {
 	struct fetch_item *it = ctx;
@@ -96,6 +106,8 @@ static int to_partial(void *ctx, uint64_t at, const void *p, size_t n, struct eb
 			     (unsigned long long)at,
 			     (unsigned long long)pkg_partial_have(it->part));
 	}
+	if (at == 0)
+		it->page = begins_like_page(p, n);
 	if (r >= 0)
 		r = pkg_partial_add(it->part, p, n, err);
 	if (n)
@@ -110,6 +122,7 @@ static void ask(struct fetch_item *it)
 	uint64_t size = it->src->size == UINT64_MAX ? max_unknown_bytes : it->src->size;
 
 	it->fresh = have == 0;
+	it->page = false;
 	it->get = (struct eb_http_get){ .url = it->urls[it->now],
 					.offset = have,
 					.max_bytes = size > have ? size - have : 0,
@@ -179,6 +192,18 @@ static const char *brief(const struct eb_error *e, const char *url)
 	return strncmp(e->message, prefix, n) == 0 ? e->message + n : e->message;
 }
 
+/* One URL did not do. Nobody needs to hear at once that a file is not there. */
+static void tell_cause(struct fetch_item *it, int code, const char *why)
+{
+	autofree char *text = eb_xasprintf("%s%s", why,
+					   it->page ? " (what came is a web page)" : "");
+
+	fetch_cause(it, code, it->host->name, text);
+	if (code != EB_E_NOT_FOUND)
+		eb_progress_message(it->job->o->progress, "%s: %s: %s", it->src->what,
+				    it->host->name, text);
+}
+
 static void after_failure(struct fetch_item *it)
 {
 	struct eb_error *e = it->get.error;
@@ -196,10 +221,7 @@ static void after_failure(struct fetch_item *it)
 	}
 	if (code == EB_E_NETWORK)
 		it->host->failures++;
-	fetch_cause(it, code, it->host->name, brief(e, it->get.url));
-	if (code != EB_E_NOT_FOUND)
-		eb_progress_message(it->job->o->progress, "%s: %s: %s", it->src->what,
-				    it->host->name, brief(e, it->get.url));
+	tell_cause(it, code, brief(e, it->get.url));
 	eb_error_free(e);
 }
 
@@ -221,9 +243,7 @@ static bool after_success(struct fetch_item *it)
 		return true;
 	if (it->state == FETCH_FAILED)
 		return false;
-	fetch_cause(it, e->code, it->host->name, e->message);
-	eb_progress_message(it->job->o->progress, "%s: %s: %s", it->src->what, it->host->name,
-			    e->message);
+	tell_cause(it, e->code, e->message);
 	return false;
 }
 

@@ -198,6 +198,26 @@ static int check(const struct verdict *v, int exit_status, struct eb_span messag
 			(int)(line.len > 200 ? 200 : line.len), line.ptr ? line.ptr : "");
 }
 
+static int throw_unsigned(const char *text, size_t n, const char *begin, const char *what,
+			  struct eb_error **err)
+{
+	const char *end = n ? memchr(text, '\n', n) : NULL;
+	autofree char *line = eb_xstrndup(text, end ? (size_t)(end - text) : n);
+	autofree char *shown = eb_printable(line, 60);
+	int r;
+
+	if (eb_span_starts((struct eb_span){ text, n }, begin)) {
+		r = eb_throw(err, EB_E_SIGNATURE, "%s: holds more than one signed text", what);
+	} else {
+		r = eb_throw(err, EB_E_SIGNATURE,
+			     "%s is not signed: expected '%s' at its beginning, found '%s'", what,
+			     begin, shown);
+	}
+	return eb_hint(err, r,
+		       "the mirror is damaged, or something on the way puts a page of its "
+		       "own in its place; use another one with --mirror URL");
+}
+
 int pkg_gpgv(const char *const *keyrings, const char *text, size_t n, const char *what,
 	     struct eb_buf *signed_text, struct eb_error **err)
 {
@@ -210,7 +230,7 @@ int pkg_gpgv(const char *const *keyrings, const char *text, size_t n, const char
 
 	if (!eb_span_starts((struct eb_span){ text, n }, begin) ||
 	    memmem(text + 1, n - 1, begin, sizeof(begin) - 1))
-		return eb_throw(err, EB_E_FORMAT, "%s: not one text with its signature", what);
+		return throw_unsigned(text, n, begin, what, err);
 	r = run_open(&run, text, n, err);
 	if (r == 0)
 		r = run_gpgv(&run, keyrings, &exit_status, err);
