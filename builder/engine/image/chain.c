@@ -11,6 +11,9 @@ static int check_lock(const struct rcp_chain *recipes, size_t s, const struct rc
 	char want[65];
 	int r;
 
+	if (lock->recipe && strcmp(lock->recipe, recipes->stage[s]->name) != 0)
+		return eb_throw(err, EB_E_CONFLICT, "%s is the lock of '%s', expected '%s'",
+				lock->file, lock->recipe, recipes->stage[s]->name);
 	rcp_lock_inputs_hash(&upto, want);
 	if (lock->inputs_sha256 && strcmp(want, lock->inputs_sha256) == 0)
 		return 0;

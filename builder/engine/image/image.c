@@ -110,6 +110,41 @@ static void write_manifest(const struct img_env *env, const struct img_chain *c,
 		p->manifest.desc.platform.variant = eb_xstrdup(variant_of(p->arch));
 }
 
+/* The lock says what its image came out as. The layers are those that it names, so what can differ
+ * is what the recipe says about the image as a whole, or a builder that writes it otherwise. */
+static int check_manifest(const struct img_env *env, const struct img_chain *c,
+			  const struct img_platform *p, struct eb_error **err)
+{
+	const struct rcp_lock *lock = c->stage[c->n - 1].lock;
+	const char *codec = eb_codec_name(env->compression);
+	const char *key = p->stage[c->n - 1]->key, *what = NULL, *want = NULL, *found = NULL;
+	int r;
+
+	for (size_t i = 0; i < lock->n_results && !what; i++) {
+		const struct rcp_locked_result *res = &lock->results[i];
+
+		if (strcmp(res->arch, p->arch) != 0 || strcmp(res->codec, codec) != 0 ||
+		    strcmp(res->key, key) != 0)
+			continue;
+		if (strcmp(res->config, p->config.desc.digest.text) != 0) {
+			what = "configuration";
+			want = res->config;
+			found = p->config.desc.digest.text;
+		} else if (strcmp(res->manifest, p->manifest.desc.digest.text) != 0) {
+			what = "manifest";
+			want = res->manifest;
+			found = p->manifest.desc.digest.text;
+		}
+	}
+	if (!what)
+		return 0;
+	r = eb_throw(err, EB_E_CONFLICT,
+		     "image '%s' (%s): its %s comes out as %s, %s expects %s: the recipe was "
+		     "changed since",
+		     img_recipe(c)->name, p->arch, what, found, lock->file, want);
+	return eb_hint(err, r, "run 'ess-bundle lock %s' and review the diff", img_recipe(c)->dir);
+}
+
 int img_platform_plan(struct img_session *s, const struct img_chain *c, const char *arch,
 		      enum img_trust trust, struct img_platform *ret, struct eb_error **err)
 {
@@ -126,6 +161,12 @@ int img_platform_plan(struct img_session *s, const struct img_chain *c, const ch
 	}
 	write_config(img_session_env(s), c, &p);
 	write_manifest(img_session_env(s), c, &p);
+	if (trust == IMG_TRUST_LOCK) {
+		int r = check_manifest(img_session_env(s), c, &p, err);
+
+		if (r < 0)
+			return r;
+	}
 	*ret = p;
 	p = (struct img_platform){ 0 };
 	return 0;

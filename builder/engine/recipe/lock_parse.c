@@ -154,7 +154,9 @@ static int read_format(struct rcp_reader *rd, const struct rcp_yaml *v, void *to
 	(void)to;
 	if (v->kind != RCP_YAML_SCALAR || strcmp(v->text, "1") != 0)
 		return rcp_read_throw(rd, v, err,
-				      "this version of ess-bundle reads locks of format 1 only");
+				      "expected format 1, found '%.40s'; a later ess-bundle may "
+				      "read it",
+				      v->kind == RCP_YAML_SCALAR ? v->text : "(no word)");
 	return 0;
 }
 
