@@ -1,5 +1,6 @@
 #include "bundle/plan.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 
 #include "base/buf.h"
@@ -347,6 +348,8 @@ int bnd_plan_write(struct bnd_plan *p, const char *path, struct eb_error **err)
 		r = fill_image(&f, &p->images[i], err);
 	if (r >= 0)
 		r = eb_tmpfile_publish(&tmp, true, err);
+	if (r == -ENOSPC || r == -EDQUOT || r == -EFBIG)
+		r = eb_hint(err, r, "free some space there, or write to another place with -o");
 	return r < 0 ? eb_prefix(err, r, "'%s'", path) : 0;
 }
 
