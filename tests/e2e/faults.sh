@@ -134,6 +134,7 @@ refused "there is no such keyring" 4 "keyring '.*/nowhere.gpg'" 'No such file' -
 	env ESS_BUNDLE_CACHE="$STATE/cache" "$ESS" lock -u --mirror "http://127.0.0.1:$PORT/ok" --no-snapshot \
 	--keyring "$T/nowhere.gpg" "$STATE/bundle"
 mkdir "$T/no-programs"
+# shellcheck disable=SC2123 # for the programs that it looks for
 without_gpgv() { (PATH=$T/no-programs && relock ok); }
 refused "without gpgv nothing is locked" 4 'gpgv' 'hint: .*install' -- without_gpgv
 refused "nobody listens" 6 '127\.0\.0\.1' 'hint: ' -- env ESS_BUNDLE_CACHE="$STATE/empty" "$ESS" build --mirror http://127.0.0.1:1 \

@@ -181,7 +181,7 @@ TEST(lock, clear_results_keeps_inputs)
 
 TEST(lock, parse_refuses_other_forms)
 {
-	check_refused("format: 1", "format: 2", "lock.yaml:2:9: format: this version");
+	check_refused("format: 1", "format: 2", "lock.yaml:2:9: format: expected format 1, found");
 	check_refused("recipe: redis", "recipe: ../redis", "'../redis' is not an image name");
 	check_refused("epoch: 1763773844\n", "", "'epoch' is missing");
 	check_refused("epoch: 1763773844", "epoch: -1", "epoch: expected a number");
