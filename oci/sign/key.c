@@ -3,6 +3,7 @@
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -59,24 +60,6 @@ static int supported(EVP_PKEY *pkey, const char *what, struct eb_error **err)
 			what);
 }
 
-static int from_der(const uint8_t *der, size_t n, const char *what, struct oci_key **ret,
-		    struct eb_error **err)
-{
-	const uint8_t *p = der;
-	EVP_PKEY *pkey = n <= OCI_KEY_FILE_MAX_BYTES ? d2i_AutoPrivateKey(NULL, &p, (long)n) : NULL;
-	int r;
-
-	if (!pkey)
-		return eb_throw(err, EB_E_FORMAT, "%s: holds no PKCS#8 private key", what);
-	r = supported(pkey, what, err);
-	if (r < 0) {
-		EVP_PKEY_free(pkey);
-		return r;
-	}
-	*ret = wrap(pkey, true);
-	return 0;
-}
-
 /* Refuse to ask on the terminal for the password of a PEM file of another kind. */
 static int no_password(char *buf, int size, int rwflag, void *ctx)
 {
@@ -92,69 +75,105 @@ bool oci_key_is_encrypted(const char *pem, size_t n)
 	return oci_keyfile_find(pem, n, NULL, NULL);
 }
 
+static int check_size(size_t n, const char *what, struct eb_error **err)
+{
+	return n <= OCI_KEY_FILE_MAX_BYTES ? 0
+					   : eb_throw(err, EB_E_LIMIT, "%s: larger than %d bytes",
+						      what, OCI_KEY_FILE_MAX_BYTES);
+}
+
+/* Takes pkey. */
+static int wrap_supported(EVP_PKEY *pkey, bool private, const char *what, struct oci_key **ret,
+			  struct eb_error **err)
+{
+	int r = supported(pkey, what, err);
+
+	if (r < 0)
+		EVP_PKEY_free(pkey);
+	else
+		*ret = wrap(pkey, private);
+	return r;
+}
+
+/* NULL when there is none, and nothing left in OpenSSL's queue, where the next TLS connection would
+ * find it. */
+static EVP_PKEY *read_pem(const char *pem, size_t n, bool private)
+{
+	BIO *bio = BIO_new_mem_buf(pem, (int)n);
+	EVP_PKEY *pkey = NULL;
+
+	if (bio && private)
+		pkey = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+	else if (bio)
+		pkey = PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL);
+	BIO_free(bio);
+	ERR_clear_error();
+	return pkey;
+}
+
+static int from_der(const uint8_t *der, size_t n, const char *what, struct oci_key **ret,
+		    struct eb_error **err)
+{
+	const uint8_t *p = der;
+	EVP_PKEY *pkey = n <= OCI_KEY_FILE_MAX_BYTES ? d2i_AutoPrivateKey(NULL, &p, (long)n) : NULL;
+
+	ERR_clear_error();
+	if (!pkey)
+		return eb_throw(err, EB_E_FORMAT, "%s: holds no PKCS#8 private key", what);
+	return wrap_supported(pkey, true, what, ret, err);
+}
+
+static int read_encrypted(const char *pem, size_t n, const char *password, const char *what,
+			  struct oci_key **ret, struct eb_error **err)
+{
+	EB_AUTOBUF(der, OCI_KEY_FILE_MAX_BYTES);
+	int r;
+
+	if (!password)
+		return eb_throw(err, EB_E_AUTH, "%s: needs a password", what);
+	r = oci_keyfile_decrypt(pem, n, password, what, &der, err);
+	if (r >= 0)
+		r = from_der((const uint8_t *)der.data, der.len, what, ret, err);
+	if (der.data)
+		OPENSSL_cleanse(der.data, der.alloc);
+	return r;
+}
+
 int oci_key_read_private(const char *pem, size_t n, const char *password, const char *what,
 			 struct oci_key **ret, struct eb_error **err)
 {
 	EVP_PKEY *pkey;
-	BIO *bio;
-	int r;
+	int r = check_size(n, what, err);
 
-	if (n > OCI_KEY_FILE_MAX_BYTES)
-		return eb_throw(err, EB_E_LIMIT, "%s: larger than %d bytes", what,
-				OCI_KEY_FILE_MAX_BYTES);
-	if (oci_key_is_encrypted(pem, n)) {
-		EB_AUTOBUF(der, OCI_KEY_FILE_MAX_BYTES);
-
-		if (!password)
-			return eb_throw(err, EB_E_AUTH, "%s: needs a password", what);
-		r = oci_keyfile_decrypt(pem, n, password, what, &der, err);
-		if (r >= 0)
-			r = from_der((const uint8_t *)der.data, der.len, what, ret, err);
-		if (der.data)
-			OPENSSL_cleanse(der.data, der.alloc);
+	if (r < 0)
 		return r;
-	}
-	bio = BIO_new_mem_buf(pem, (int)n);
-	pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
-	BIO_free(bio);
+	if (oci_key_is_encrypted(pem, n))
+		return read_encrypted(pem, n, password, what, ret, err);
+	pkey = read_pem(pem, n, true);
 	if (!pkey)
 		return eb_throw(err, EB_E_FORMAT, "%s: no private key in PEM form inside", what);
-	r = supported(pkey, what, err);
-	if (r < 0) {
-		EVP_PKEY_free(pkey);
-		return r;
-	}
-	*ret = wrap(pkey, true);
-	return 0;
+	return wrap_supported(pkey, true, what, ret, err);
 }
 
 int oci_key_read_public(const char *pem, size_t n, const char *what, struct oci_key **ret,
 			struct eb_error **err)
 {
 	EVP_PKEY *pkey;
-	BIO *bio;
-	int r;
+	int r = check_size(n, what, err);
 
-	if (n > OCI_KEY_FILE_MAX_BYTES)
-		return eb_throw(err, EB_E_LIMIT, "%s: larger than %d bytes", what,
-				OCI_KEY_FILE_MAX_BYTES);
-	bio = BIO_new_mem_buf(pem, (int)n);
-	pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL) : NULL;
-	BIO_free(bio);
+	if (r < 0)
+		return r;
+	pkey = read_pem(pem, n, false);
 	if (!pkey && oci_key_is_encrypted(pem, n)) {
 		r = eb_throw(err, EB_E_FORMAT, "%s: is a private key; expected a public one", what);
 		return eb_hint(err, r,
 			       "use the .pub file that 'ess-bundle keygen' wrote beside it");
 	}
 	if (!pkey)
+		pkey = read_pem(pem, n, true);
+	if (!pkey)
 		return eb_throw(err, EB_E_FORMAT, "%s: no public key in PEM form inside", what);
-	r = supported(pkey, what, err);
-	if (r < 0) {
-		EVP_PKEY_free(pkey);
-		return r;
-	}
-	*ret = wrap(pkey, false);
-	return 0;
+	return wrap_supported(pkey, false, what, ret, err);
 }
 
 int oci_key_write_private(const struct oci_key *k, const char *password, struct eb_buf *out,
@@ -233,6 +252,7 @@ int oci_key_verify(const struct oci_key *k, const void *msg, size_t n, const uin
 		  EVP_DigestVerify(ctx, sig, sig_n, msg, n) == 1;
 
 	EVP_MD_CTX_free(ctx);
+	ERR_clear_error();
 	if (!ok)
 		return eb_throw(err, EB_E_SIGNATURE, "the signature is not by this key");
 	return 0;
