@@ -303,8 +303,9 @@ int bnd_check_canonical(const struct bnd_bundle *b, struct eb_error **err)
 	int r;
 
 	if (oci_archive_is_dir(b->archive))
-		return eb_throw(err, EB_E_DIGEST,
-				"is a directory: a bundle is one file, whose every byte is checked");
+		return eb_throw(
+			err, EB_E_DIGEST,
+			"is a directory: a bundle is one file, whose every byte is checked");
 	r = bnd_canonical_layout(b, &l, err);
 	if (r < 0)
 		return r;
