@@ -75,9 +75,8 @@ peer_full() { # REPOSITORY PACKAGES
 		set -e
 		umoci init --layout '$W/peer' && umoci new --image '$W/peer:x'
 		umoci unpack --image '$W/peer:x' '$W/peer-root' >/dev/null
-		mmdebstrap --quiet --mode=root --variant=essential --skip=cleanup/tmp --format=directory \
-			--hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount --include='$2' \
-			trixie '$W/peer-root/rootfs' 'deb [trusted=yes] file://$1 trixie main' >/dev/null 2>&1
+		mmdebstrap --quiet --mode=root --variant=essential --format=directory --include='$2' \
+			trixie '$W/peer-root/rootfs' 'deb [trusted=yes] copy://$1 trixie main' >'$W/mmdebstrap.log' 2>&1
 		umoci repack $UMOCI_ZSTD --image '$W/peer:x' '$W/peer-root'
 	SH
 }
@@ -104,9 +103,9 @@ bench_recipe() {
 	timed "$W/t-ours" "rm -rf '$W/ours.tar' '$ESS_BUNDLE_CACHE/derived'" \
 		"'$ESS' image build '$(recipe_dir "$recipe")' --arch $ARCH --offline --progress none -o '$W/ours.tar'"
 	timed "$W/t-extract" "$clean" "$(peer_extract "$exact" "$names")"
-	# What the recipe asks for by name; the rest comes as dependencies.
+	# What the recipes ask for by name; the rest comes as dependencies.
 	names=$(for r in $(chain "$recipe"); do sed -n '/^debian:/,/^[a-z]/p' "$(recipe_dir "$r")/recipe.yaml" |
-		sed -n '/^  packages:/,/^  [a-z]/p' | tr -d '[],' | sed 's/^ *packages://; s/^ *- *//; /^ *[a-z-]*:/d'; done | xargs | tr ' ' ,)
+		sed '/^ *#/d' | sed -n '/^  packages:/,/^  [a-z]/p' | tr -d '[],' | sed 's/^ *packages://; s/^ *- *//; /^ *[a-z-]*:/d'; done | xargs | tr ' ' ,)
 	timed "$W/t-full" "$clean" "$(peer_full "$full" "$names")"
 	row "image of $recipe from cached packages" "$(wall "$W/t-ours")" "mmdebstrap + umoci" "$(wall "$W/t-full")" s "<= 0.25"
 	row "image of $recipe from cached packages" "$(wall "$W/t-ours")" "mmdebstrap extract + umoci raw add-layer" "$(wall "$W/t-extract")" s "<= 0.5"

@@ -25,8 +25,8 @@ have() { command -v "$1" >/dev/null; }
 # medians: seconds of wall clock and of processor time (user and system).
 timed() {
 	if have hyperfine; then
-		hyperfine --runs "$RUNS" --warmup 1 --prepare "$2" --export-json "$W/hyperfine.json" "$3" >&2 2>"$W/hyperfine.err" ||
-			{ cat "$W/hyperfine.err" >&2; return 1; }
+		hyperfine --show-output --runs "$RUNS" --warmup 1 --prepare "$2" --export-json "$W/hyperfine.json" "$3" \
+			>"$W/hyperfine.log" 2>&1 || { tail -n 30 "$W/hyperfine.log" >&2; return 1; }
 		python3 - "$W/hyperfine.json" >"$1" <<-'PY'
 			import json, sys
 			r = json.load(open(sys.argv[1]))["results"][0]
