@@ -6,22 +6,65 @@ ours build || { missing "peak memory" "no ess-bundle build"; exit 0; }
 export COSIGN_PASSWORD=''
 ARCH=$(dpkg --print-architecture)
 avail=$(df --output=avail -B1G "$DIR" | tail -n 1)
-[ "$avail" -gt $((GIB * 3 + 1)) ] || { missing "peak memory" "needs $((GIB * 3 + 1)) GiB of disk in $DIR"; exit 0; }
-
-# Two images, one with half of the bytes in one file, the other in files of 1 MiB; random, from a fixed seed.
-random() { openssl enc -aes-128-ctr -K "$(printf '%032x' "$1")" -iv 00000000000000000000000000000000 -in /dev/zero 2>/dev/null | head -c "$2" || :; }
-mkdir -p "$W"/{large,many,bundle}
-random 1 $((GIB << 29)) >"$W/large/data"
-random 2 $((GIB << 29)) | split -a 4 -b 1M - "$W/many/part-"
-for r in large many; do
-	printf 'name: %s\nsummary: bytes that do not compress\nversion: "1"\narchitectures: [%s]\nfiles:\n' $r "$ARCH" >"$W/$r/recipe.yaml"
-	for f in "$W/$r"/*; do
-		[ "${f##*/}" = recipe.yaml ] || printf '  - {path: /data/%s, source: %s}\n' "${f##*/}" "${f##*/}" >>"$W/$r/recipe.yaml"
-	done
-	"$ESS" lock "$W/$r" --offline >&2 || { missing "peak memory" "ess-bundle lock failed"; exit 0; }
+[ "$avail" -gt $((GIB * 4 + 1)) ] || { missing "peak memory" "needs $((GIB * 4 + 1)) GiB of disk in $DIR"; exit 0; }
+for program in gpg dpkg-deb dpkg-scanpackages python3; do
+	have "$program" || { missing "peak memory" "no $program"; exit 0; }
 done
-printf 'name: big\nversion: "1"\nregistry: bench.internal\nimages:\n  - {recipe: ../large}\n  - {recipe: ../many}\n' >"$W/bundle/bundle.yaml"
-"$ESS" keygen -o "$W/key" >/dev/null
+
+# A small signed archive with packages of 256 MiB: one of them a single file, the others files of 4 MiB; random
+# bytes, from a fixed seed. Two images, of one half each.
+random() { openssl enc -aes-128-ctr -K "$(printf '%032x' "$1")" -iv 00000000000000000000000000000000 -in /dev/zero 2>/dev/null | head -c "$2" || :; }
+mkdir -p "$W"/archive/debian/{pool,dists/bench/main/binary-"$ARCH"} "$W"/{one,two,bundle} "$W/root/DEBIAN"
+names=()
+for ((i = 0; i < GIB * 4; i++)); do
+	name=bench$i
+	names+=("$name")
+	printf 'Package: %s\nVersion: 1\nArchitecture: %s\nMaintainer: Bench <bench@example.org>\nDescription: bytes\n' \
+		$name "$ARCH" >"$W/root/DEBIAN/control"
+	mkdir -p "$W/root/data/$name"
+	if [ $i = 0 ]; then
+		random $i $((1 << 28)) >"$W/root/data/$name/data"
+	else
+		random $i $((1 << 28)) | split -a 4 -b 4M - "$W/root/data/$name/part-"
+	fi
+	dpkg-deb --root-owner-group -Zzstd -z1 --build "$W/root" "$W/archive/debian/pool/${name}_1_$ARCH.deb" >/dev/null
+	rm -rf "$W/root/data"
+done
+(
+	cd "$W/archive/debian"
+	index=main/binary-$ARCH/Packages
+	dpkg-scanpackages -m pool 2>/dev/null >"dists/bench/$index"
+	cd dists/bench
+	xz -k "$index"
+	{
+		printf 'Origin: Debian\nSuite: bench\nCodename: bench\nArchitectures: %s\nComponents: main\nAcquire-By-Hash: no\nDate: %s\nSHA256:\n' \
+			"$ARCH" "$(date -Ru | sed 's/+0000/UTC/')"
+		for f in "$index" "$index.xz"; do
+			printf ' %s %s %s\n' "$(sha256sum <"$f" | cut -d' ' -f1)" "$(stat -c %s "$f")" "$f"
+		done
+	} >Release
+	mkdir -m 700 "$W/gpg"
+	gpg --homedir "$W/gpg" --batch --quiet --passphrase '' --quick-gen-key 'Bench <bench@example.org>' ed25519 sign never
+	gpg --homedir "$W/gpg" --batch --quiet --export >"$W/keyring.gpg"
+	gpg --homedir "$W/gpg" --batch --quiet --clearsign -o InRelease Release
+	gpgconf --homedir "$W/gpg" --kill gpg-agent
+) >&2
+PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+python3 -m http.server --bind 127.0.0.1 --directory "$W/archive" "$PORT" >"$W/http.log" 2>&1 &
+SERVER=$!
+trap 'kill $SERVER 2>/dev/null || :; bench_cleanup' EXIT
+sleep 1
+
+export ESS_BUNDLE_CACHE=$W/cache
+recipe() { # NAME PACKAGE...
+	local name=$1
+	shift
+	printf 'name: %s\nsummary: bytes that do not compress\nversion: "1"\narchitectures: [%s]\ndebian:\n  suites:\n    - {archive: debian, suite: bench}\n  packages: [%s]\n' \
+		"$name" "$ARCH" "$(printf '%s, ' "$@")" >"$W/$name/recipe.yaml"
+}
+recipe one "${names[@]:0:GIB*2}"
+recipe two "${names[@]:GIB*2}"
+printf 'name: big\nversion: "1"\nregistry: bench.internal\nimages:\n  - {recipe: ../one}\n  - {recipe: ../two}\n' >"$W/bundle/bundle.yaml"
 
 verb() { # NAME COMMAND...
 	local name=$1 kib
@@ -30,10 +73,17 @@ verb() { # NAME COMMAND...
 	kib=$(peak "$ESS" "$@") || { missing "peak memory of $name, $GIB GiB" "failed"; return 0; }
 	row "peak memory of $name, bundle of $GIB GiB" "$(awk -v k="$kib" 'BEGIN {printf "%.1f", k / 1024}')" - - MiB "< 64 MiB"
 }
+lock=(--mirror "http://127.0.0.1:$PORT/debian" --no-snapshot --keyring "$W/keyring.gpg" --progress none)
+verb lock lock "$W/bundle" "${lock[@]}"
+rm -rf "$W/archive/debian/pool"
+(cd "$W" && "$ESS" keygen -o "$W/key" >/dev/null)
+
 verb build build "$W/bundle" --key "$W/key.key" --offline --progress none -o "$W/big.tar"
-rm -rf "$W/large/data" "$W"/many/part-*
+rm -rf "$W/cache"
 verb verify verify "$W/big.tar" --key "$W/key.pub"
 verb inspect inspect "$W/big.tar" --json
 verb sign sign "$W/big.tar" --key "$W/key.key"
-verb diff diff "$W/big.tar" "$W/big.tar"
-verb unpack unpack "$W/big.tar" -o "$W/unpacked"
+verb "diff --files" diff --files "$W/big.tar" "$W/big.tar"
+verb unpack unpack "$W/big.tar" --key "$W/key.pub" -o "$W/layout"
+rm -rf "$W/layout"
+verb "unpack --image" unpack "$W/big.tar" --key "$W/key.pub" --image one -o "$W/unpacked"
