@@ -1,0 +1,56 @@
+#!/bin/bash
+# roots.sh [SUITE]...: on a minimal Debian 12 and a minimal Debian 13, where nothing is installed, `make quickstart`
+# installs what it needs, builds, makes the bundle; a user who is not root gets the same bytes, and so do both releases.
+# Slow (minutes, and some hundred megabytes of packages the first time, kept in out/roots); needs root.
+. "$(dirname "$0")/lib.sh"
+[ "$(id -u)" = 0 ] || skip_all "needs root"
+need mmdebstrap
+[ $# -gt 0 ] || set -- bookworm trixie
+TOOLS=$ROOT/tests/e2e/tools
+
+inside() { # SUITE [OPTION]... COMMAND...
+	local suite=$1 options=()
+	shift
+	while [ "${1#--}" != "$1" ]; do
+		options+=("$1" "$2")
+		shift 2
+	done
+	"$TOOLS/in-root.sh" --archives "$ROOT/out/roots/archives-$suite" "${options[@]}" "$T/$suite" "$ROOT" "$@"
+}
+# The part of the bundle that a signature does not change, and without one all of it.
+build_as_user() {
+	inside "$1" --user 1234 sh -euc '
+		out/ess-bundle build bundles/quickstart --progress none -o "$HOME/b.tar"
+		sha256sum <"$HOME/b.tar" >"$HOME/sum"'
+}
+build_as_root() {
+	inside "$1" sh -euc '
+		umask 077
+		cd /tmp
+		TZ=Asia/Kathmandu /src/out/ess-bundle build /src/bundles/quickstart -j 1 --offline --progress none -o b.tar
+		sha256sum <b.tar >sum'
+}
+
+for suite; do
+	if ! check "a minimal root of $suite can be made" "$TOOLS/minroot.sh" "$suite" "$T/$suite"; then
+		continue
+	fi
+	note "packages in it: $(grep -c '^Status: install ok installed' "$T/$suite/var/lib/dpkg/status")"
+	check "$suite: make gets installed, the one thing that cannot install itself" inside "$suite" \
+		sh -c 'sh builder/setup/install-deps.sh build'
+	begin=$SECONDS
+	check "$suite: make quickstart" inside "$suite" make quickstart || continue
+	note "after $((SECONDS - begin)) s"
+	check "$suite: a second time is quick and writes nothing" inside "$suite" sh -euc '
+		before=$(stat -c "%i %Y" out/quickstart.tar)
+		make quickstart
+		test "$before" = "$(stat -c "%i %Y" out/quickstart.tar)"'
+	check "$suite: from another folder as well" inside "$suite" make -C / -f /src/Makefile quickstart
+	check "$suite: as root, elsewhere, one thread, another umask and time zone, offline" build_as_root "$suite"
+	check "$suite: as a user with an empty cache" build_as_user "$suite"
+	check_equal "$suite: both have the same bytes" "$(cat "$T/$suite/tmp/sum")" "$(cat "$T/$suite/home/tester/sum")"
+done
+if [ $# = 2 ]; then
+	check_equal "$1 and $2 have the same bytes" "$(cat "$T/$1/tmp/sum")" "$(cat "$T/$2/tmp/sum")"
+fi
+finish
