@@ -285,3 +285,34 @@ TEST(solver, pkg_solve_data_files_hold)
 	}
 	free(files);
 }
+
+/* The second run brings thousands of names into the pool, whose strings move. */
+TEST(solver, pkg_solve_answers_stay_good_after_the_next_run)
+{
+	enum { N = 4000 };
+	static const char packages[] =
+		"Package: one\nVersion: 1\nArchitecture: amd64\nFilename: a\n"
+		"Size: 1\nSHA256: "
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";
+	EB_CLEANUP(eb_arena_free_p) struct eb_arena *arena = eb_arena_new();
+	EB_CLEANUP(pkg_solver_free_p) struct pkg_solver *s = pkg_solver_new("amd64");
+	autofree struct pkg_choice *first = NULL, *second = NULL;
+	autoerror struct eb_error *e = NULL;
+	autofree const char **installed = eb_xcalloc(N, sizeof(*installed));
+	const char *const want[] = { "one" };
+	struct pkg_request rq = { .want = want, .n_want = 1 };
+	size_t n = 0, n_second = 0;
+
+	CHECK_OK(pkg_solver_add_packages(s, eb_reader_mem(packages, sizeof(packages) - 1), "debian",
+					 "demo", 500, &e),
+		 e);
+	CHECK_OK(pkg_solve(s, &rq, &first, &n, NULL, &e), e);
+	for (size_t i = 0; i < N; i++)
+		installed[i] = eb_arena_printf(arena, "some-other-package-%zu=1", i);
+	rq.installed = installed;
+	rq.n_installed = N;
+	CHECK_OK(pkg_solve(s, &rq, &second, &n_second, NULL, &e), e);
+	CHECK_INT(n, 1);
+	CHECK_INT(n_second, N + 1);
+	CHECK_STR(first[0].name, "one");
+}

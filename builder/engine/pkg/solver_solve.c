@@ -73,7 +73,9 @@ void solver_choice(const struct solver_run *r, Id p, struct pkg_choice *ret)
 	const struct solver_info *info = solver_info(r->s, p);
 
 	*ret = (struct pkg_choice){
-		.name = pool_id2str(r->pool, r->pool->solvables[p].name),
+		/* A copy: the pool moves its strings whenever it solves again. */
+		.name = eb_arena_strdup(r->s->arena,
+					pool_id2str(r->pool, r->pool->solvables[p].name)),
 		.version = info->version,
 		.deb_arch = info->deb_arch,
 		.path = info->path,
