@@ -355,6 +355,10 @@ int bnd_plan_write(struct bnd_plan *p, const char *path, struct eb_error **err)
 
 /* ---- nothing to do ---- */
 
+/* Raise when the same plan gives another file, so that one that an older program wrote is not taken
+ * to be up to date. */
+#define FILE_FORMAT "ess-bundle file 2"
+
 int bnd_plan_key(const struct bnd_plan *p, const struct bnd_plan_options *o, const char *signer,
 		 char ret[static 65], struct eb_error **err)
 {
@@ -370,7 +374,7 @@ int bnd_plan_key(const struct bnd_plan *p, const struct bnd_plan_options *o, con
 	r = bnd_source_tar(p->def, chains, p->n_images, p->epoch_sec, &b, err);
 	if (r < 0)
 		return r;
-	eb_buf_addf(&b, "%d %s %s %lld", o->layout_only, signer ? signer : "",
+	eb_buf_addf(&b, "%s %d %s %s %lld", FILE_FORMAT, o->layout_only, signer ? signer : "",
 		    eb_codec_name(env->compression), (long long)env->epoch_sec);
 	for (size_t i = 0; o->arches && i < o->n_arches; i++)
 		eb_buf_addf(&b, " %s", o->arches[i]);
