@@ -233,7 +233,9 @@ TEST(http, get_all_many_with_one_added)
 	CHECK_OK(eb_http_get_all(h, gets, N, on_done, &ending, &e), e);
 	CHECK_INT(ending.n, N + 1);
 	CHECK_WHOLE(more);
-	CHECK(eb_http_sockets_opened() - sockets <= 6);
+	/* Six at a time; libcurl 8.14 now and then closes one and opens another before it sees that
+	 * one is free. */
+	CHECK(eb_http_sockets_opened() - sockets < N / 2);
 	for (size_t i = 0; i < N; i++) {
 		CHECK_WHOLE(sinks[i]);
 		sink_free(&sinks[i]);
