@@ -7,7 +7,7 @@
 #include "mkdeb.h"
 #include "testlib.h"
 
-enum { DEB_BYTES = 16 << 20, EPOCH = 5000 };
+enum { DEB_BYTES = 16 << 20 };
 
 void demo_init(struct demo *m, unsigned int jobs)
 {
@@ -70,7 +70,7 @@ struct rcp_lock *demo_lock(const char *recipe)
 {
 	struct rcp_lock *l = rcp_lock_new(recipe);
 
-	l->epoch_sec = EPOCH;
+	l->epoch_sec = DEMO_EPOCH;
 	return l;
 }
 

@@ -8,6 +8,8 @@
 struct oci_key;
 struct oci_tar_entry;
 
+enum { DEMO_EPOCH = 5000 }; /* of every lock */
+
 struct demo {
 	struct pkg_cache cache;
 	struct pkg_fetch_options fetch; /* offline */
