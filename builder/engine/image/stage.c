@@ -24,11 +24,18 @@ struct img_session {
 	bool fallback;
 };
 
-void img_layers_release(struct img_layers *l)
+static void drop_items(struct img_layers *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		free(l->items[i].name);
 	free(l->items);
+	l->items = NULL;
+	l->n = 0;
+}
+
+void img_layers_release(struct img_layers *l)
+{
+	drop_items(l);
 	*l = (struct img_layers){ 0 };
 }
 
@@ -388,6 +395,8 @@ static int from_cache(const struct img_session *s, struct img_layers *l, struct 
 		r = eb_json_parse(eb_buf_str(&b), b.len, DERIVED_MAX_BYTES, &doc, err);
 	if (r < 0)
 		return r;
+	if (!json_is_array(doc))
+		return eb_throw(err, EB_E_FORMAT, "expected an array");
 	l->items = eb_xcalloc(json_array_size(doc), sizeof(*l->items));
 	for (size_t i = 0; i < json_array_size(doc); i++) {
 		r = layer_from_json(json_array_get(doc, i), s, &l->items[i], err);
@@ -432,8 +441,10 @@ static int find_known(const struct img_session *s, const struct img_chain *c, co
 		return 1;
 	if (r != -EB_E_NOT_FOUND)
 		return eb_error_forward(err, EB_TAKE_PTR(e));
-	r = from_cache(s, l, NULL);
-	return r >= 0;
+	if (from_cache(s, l, NULL) >= 0)
+		return 1;
+	drop_items(l);
+	return 0;
 }
 
 int img_stage_layers(struct img_session *s, const struct img_chain *c, const char *arch,
