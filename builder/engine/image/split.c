@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "image/tar_write.h"
 
+#define OPAQUE ".wh..opq" /* as the tree's list of whiteouts has it */
+
 enum { MAX_SHARED = 4, LABEL_MAX_BYTES = 4096, NO_GROUP = -1 };
 
 struct source {
@@ -29,6 +31,7 @@ struct splitter {
 	struct eb_arena *arena;
 	struct source *sources;
 	size_t n_sources, alloc_sources;
+	size_t *source_at;  /* by origin: index in sources + 1, 0 = not looked up yet */
 	struct item *items; /* all but directories */
 	size_t n_items, alloc_items;
 	const struct rfs_node **dirs;
@@ -41,18 +44,17 @@ static const struct rfs_origin *origin_of(const struct splitter *s, unsigned int
 	return &s->tree->origins[i];
 }
 
+/* The source package of what an origin made, or NULL. */
 static struct source *source_of(struct splitter *s, unsigned int origin)
 {
 	const struct rfs_origin *o = origin_of(s, origin);
-	const char *name;
 
 	if (o->kind != RFS_ORIGIN_PACKAGE)
 		return NULL;
-	name = s->inputs[o->input]->source;
-	for (size_t i = 0; i < s->n_sources; i++)
-		if (strcmp(s->sources[i].name, name) == 0)
-			return &s->sources[i];
-	return NULL;
+	for (size_t i = 0; !s->source_at[origin] && i < s->n_sources; i++)
+		if (strcmp(s->sources[i].name, s->inputs[o->input]->source) == 0)
+			s->source_at[origin] = i + 1;
+	return s->source_at[origin] ? &s->sources[s->source_at[origin] - 1] : NULL;
 }
 
 static const char *package_name(const struct splitter *s, unsigned int origin)
@@ -290,6 +292,37 @@ static int add_dirs(struct splitter *s, struct img_split *out, struct eb_error *
 	return 0;
 }
 
+static bool is_below(const struct rfs_node *n, const struct rfs_node *dir)
+{
+	while (n && n != dir)
+		n = n->parent;
+	return n != NULL;
+}
+
+/* Whiteouts hide what the parent image has and stand in the last layer, which is this image's own.
+ * That does not do for the marker of a directory that is here again: it hides all layers below its
+ * own, so it goes into the first one that has something in the directory. */
+static int whiteout_group(struct splitter *s, const struct img_split *out, const char *path)
+{
+	size_t n = strlen(path), mark = strlen("/" OPAQUE);
+	autofree char *parent = NULL;
+	const struct rfs_node *dir;
+	int group = (int)out->n - 1;
+
+	if (n <= mark || strcmp(path + n - mark, "/" OPAQUE) != 0)
+		return group;
+	parent = eb_xstrndup(path, n - mark);
+	dir = rfs_lookup(s->tree, parent);
+	for (size_t i = 0; dir && i < s->n_items; i++)
+		if (s->items[i].group < group && is_below(s->items[i].node, dir))
+			group = s->items[i].group;
+	for (size_t i = 0; dir && i < s->n_dirs; i++)
+		if (!s->dirs[i]->implicit && is_below(s->dirs[i], dir) &&
+		    group_of(s, s->dirs[i], out) < group)
+			group = group_of(s, s->dirs[i], out);
+	return group;
+}
+
 /* "a/b" is hidden by an empty file "a/.wh.b" (image-spec, layer.md). */
 static int add_whiteouts(struct splitter *s, struct img_split *out, struct eb_error **err)
 {
@@ -300,7 +333,7 @@ static int add_whiteouts(struct splitter *s, struct img_split *out, struct eb_er
 
 		if (rfs_lookup(s->tree, path)) /* something new stands there */
 			continue;
-		r = append(out, (int)out->n - 1, NULL,
+		r = append(out, whiteout_group(s, out, path), NULL,
 			   eb_arena_printf(s->arena, "%.*s.wh.%s", dir, path, path + dir), err);
 		if (r < 0)
 			return r;
@@ -388,6 +421,7 @@ int img_split_tree(const struct rfs_tree *t, const struct rcp_locked_package *co
 	struct splitter s = { .tree = t, .inputs = inputs, .arena = out.arena };
 	int r;
 
+	s.source_at = eb_xcalloc(t->n_origins, sizeof(*s.source_at));
 	out.groups = eb_xcalloc(IMG_MAX_OWN + MAX_SHARED + 1, sizeof(*out.groups));
 	r = rfs_walk(t, collect, &s, err);
 	if (r >= 0)
@@ -395,6 +429,7 @@ int img_split_tree(const struct rfs_tree *t, const struct rcp_locked_package *co
 	if (r >= 0)
 		r = fill(&s, recipe_name, &out, err);
 	free(s.sources);
+	free(s.source_at);
 	free(s.items);
 	free(s.dirs);
 	if (r < 0)

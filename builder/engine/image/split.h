@@ -16,12 +16,11 @@
 #include "rootfs/tree.h"
 
 enum {
-	IMG_MAX_LAYERS = 40,	     /* of an image, its parents' included */
-	IMG_MAX_OWN = 12,	     /* sources with a layer of their own, of one stage */
-	IMG_OWN_BYTES = 1024 * 1024, /* from this installed size on */
-	IMG_SHARED_BYTES = 2 * 1024 *
-			   1024, /* above it the small ones take two layers, above four times */
-};				 /* it four */
+	IMG_MAX_LAYERS = 40,	    /* of an image, its parents' included */
+	IMG_MAX_OWN = 12,	    /* sources with a layer of their own, of one stage */
+	IMG_OWN_BYTES = 1 << 20,    /* from this installed size on */
+	IMG_SHARED_BYTES = 2 << 20, /* small ones above it take two layers, above 4 times it four */
+};
 
 struct img_member {
 	const struct rfs_node *node; /* NULL = whiteout */
