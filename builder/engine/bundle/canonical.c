@@ -311,10 +311,13 @@ int bnd_check_canonical(const struct bnd_bundle *b, struct eb_error **err)
 		return r;
 	expected += l.n + l.has_tool;
 	if (oci_archive_file_size(b->archive) != l.total)
-		return eb_throw(err, EB_E_DIGEST,
-				"the file has %llu bytes; a bundle of this content has %llu",
-				(unsigned long long)oci_archive_file_size(b->archive),
-				(unsigned long long)l.total);
+		return eb_hint(
+			err,
+			eb_throw(err, EB_E_DIGEST,
+				 "the file has %llu bytes; a bundle of this content has %llu",
+				 (unsigned long long)oci_archive_file_size(b->archive),
+				 (unsigned long long)l.total),
+			BND_HINT_SIGN);
 	r = check_front(&c, b, &l, err);
 	if (r >= 0)
 		r = check_tool(&c, b, &l, err);

@@ -4,6 +4,10 @@
 
 #include "bundle/writer.h"
 
+/* What is left over may be half a signature; for eb_hint(). */
+#define BND_HINT_SIGN                                                                              \
+	"if 'ess-bundle sign' was interrupted on this file, run it again: it mends that"
+
 struct bnd_bundle;
 
 /* Room in index.json for this many signatures, whatever is signed already. */

@@ -120,8 +120,11 @@ static int match_members(struct verifier *v, struct eb_error **err)
 
 		if (strncmp(m->name, "blobs/", 6) == 0 &&
 		    !bsearch(&key, v->wanted, v->n, sizeof(key), by_member))
-			return eb_throw(err, EB_E_DIGEST,
-					"%s: neither the root nor a signature covers it", m->name);
+			return eb_hint(err,
+				       eb_throw(err, EB_E_DIGEST,
+						"%s: neither the root nor a signature covers it",
+						m->name),
+				       BND_HINT_SIGN);
 	}
 	return 0;
 }
