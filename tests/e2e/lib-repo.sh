@@ -62,8 +62,9 @@ usual_recipes() {
 }
 
 # ess CACHE RULE COMMAND...: RULE is the first part of the mirror's URLs, "ok" for a good one; more than
-# one is separated by commas. Options of the tries come from TRIES.
+# one is separated by commas. Options of the tries come from TRIES; WRAP is put before the program.
 TRIES="--timeout 2 --tries 2"
+WRAP=(env)
 ess() {
 	local cache=$1 rules=$2 args=() r
 	shift 2
@@ -74,7 +75,7 @@ ess() {
 	shift
 	[ "$command" != lock ] || args+=(--keyring "$REPO/keyring.gpg")
 	# shellcheck disable=SC2086 # several words
-	ESS_BUNDLE_CACHE=$cache "$ESS" "$command" "${args[@]}" --no-snapshot $TRIES "$@"
+	ESS_BUNDLE_CACHE=$cache "${WRAP[@]}" "$ESS" "$command" "${args[@]}" --no-snapshot $TRIES "$@"
 }
 
 # cache_is_sound CACHE: every source has the hash that it is called by, every derived file its own.
