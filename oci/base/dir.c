@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "base/stream.h"
 
+enum { MAX_TEMP_NAMES = 100 }; /* left by processes of the same number that were killed */
+
 bool eb_path_is_clean(const char *rel)
 {
 	size_t total = strlen(rel);
@@ -260,16 +262,54 @@ static int open_parent(const struct eb_dir *d, const char *path, const char *sla
 	return fd;
 }
 
+/* A rename would put a file in the place of a device, for root even of /dev/null. */
+static int check_replaceable(int dirfd, const char *name, const char *path, struct eb_error **err)
+{
+	struct stat st;
+	int r;
+
+	/* Through links: /dev/stdout is one. */
+	if (fstatat(dirfd, name, &st, 0) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	if (S_ISDIR(st.st_mode))
+		return eb_throw(err, EISDIR, "'%s' is a directory", path);
+	r = eb_throw(err, EB_E_CONFLICT, "'%s' is a device, pipe or socket", path);
+	return eb_hint(err, r, "name a file: what is written appears there when it is whole");
+}
+
+static char *make_temp_name(const char *name)
+{
+	static atomic_uint counter;
+
+	return eb_xasprintf(".%.200s.%ld-%u.tmp", name, (long)getpid(),
+			    atomic_fetch_add(&counter, 1));
+}
+
+/* Never a file that is there already: whoever made it could read what goes into it. */
+static int open_named(int dirfd, const char *name, uint32_t mode, char **temp)
+{
+	int fd = -1;
+
+	for (unsigned int i = 0; i < MAX_TEMP_NAMES; i++) {
+		fd = openat(dirfd, *temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+		if (fd >= 0 || errno != EEXIST)
+			break;
+		free(*temp);
+		*temp = make_temp_name(name);
+		errno = EEXIST;
+	}
+	return fd;
+}
+
 int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode, struct eb_tmpfile *ret,
 		    struct eb_error **err)
 {
-	static atomic_uint counter;
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
 	autofd int dirfd = -1;
 	autofree char *temp = NULL;
 	bool nameless;
-	int fd;
+	int fd, r;
 
 	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return eb_throw(err, EISDIR, "'%s' does not name a file", path);
@@ -278,12 +318,14 @@ int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode, str
 	dirfd = open_parent(d, path, slash, err);
 	if (dirfd < 0)
 		return dirfd;
-	temp = eb_xasprintf(".%.200s.%ld-%u.tmp", name, (long)getpid(),
-			    atomic_fetch_add(&counter, 1));
+	r = check_replaceable(dirfd, name, path, err);
+	if (r < 0)
+		return r;
+	temp = make_temp_name(name);
 	fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 	nameless = fd >= 0;
 	if (!nameless)
-		fd = openat(dirfd, temp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+		fd = open_named(dirfd, name, mode, &temp);
 	if (fd < 0)
 		return eb_throw_errno(err, "create '%s'", path);
 	*ret = (struct eb_tmpfile){ .fd = fd,

@@ -46,12 +46,14 @@ struct eb_tmpfile {
 	bool nameless;	 /* made by O_TMPFILE: the kernel drops it if we die */
 	int dirfd;	 /* of the final directory */
 	char *name;	 /* final base name */
-	char *temp_name; /* ".NAME.XXXXXX.tmp" */
+	char *temp_name; /* ".NAME.PID-N.tmp" */
 	char *path;	 /* what the user called it, for messages */
 };
 
 /* Start a file that will appear as `path` (absolute or relative to the working directory) or, with
- * `d`, beneath it. Its disk space counts against the final place's file system only. */
+ * `d`, beneath it. Its disk space counts against the final place's file system only.
+ * Errors: EISDIR for a directory, EB_E_CONFLICT for what is there and is not a file (a device, a
+ * pipe), -errno. */
 int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode, struct eb_tmpfile *ret,
 		    struct eb_error **err) EB_MUST_CHECK;
 /* fsync, then give it its name. replace=false leaves an existing file alone and fails with EEXIST.

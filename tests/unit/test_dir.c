@@ -1,6 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "testlib.h"
 
@@ -147,4 +153,86 @@ TEST(dir, tmpfile_needs_a_file_name)
 	CHECK_FAIL(eb_tmpfile_open(NULL, "..", 0644, &t, &e), EISDIR, "does not name a file", e);
 	CHECK_FAIL(eb_tmpfile_open(NULL, test_path("no/such/f"), 0644, &t, &e), ENOENT,
 		   "open the directory of", e);
+}
+
+/* A fifo stands for the devices, which only root can make. */
+TEST(dir, tmpfile_never_takes_the_place_of_a_device)
+{
+	autoerror struct eb_error *e = NULL;
+	struct stat st;
+	EB_AUTOTMP(t);
+
+	CHECK_INT(mkfifo(test_path("fifo"), 0600), 0);
+	CHECK_INT(symlink("fifo", test_path("link")), 0);
+	CHECK_INT(mkdir(test_path("d"), 0700), 0);
+	CHECK_FAIL(eb_file_write(test_path("fifo"), "x", 1, 0600, &e), EB_E_CONFLICT,
+		   "is a device, pipe or socket", e);
+	CHECK_FAIL(eb_file_write(test_path("link"), "x", 1, 0600, &e), EB_E_CONFLICT,
+		   "is a device, pipe or socket", e);
+	CHECK_INT(lstat(test_path("fifo"), &st), 0);
+	CHECK(S_ISFIFO(st.st_mode));
+	CHECK_INT(lstat(test_path("link"), &st), 0);
+	CHECK(S_ISLNK(st.st_mode));
+	CHECK_FAIL(eb_tmpfile_open(NULL, test_path("d"), 0600, &t, &e), EISDIR, "is a directory",
+		   e);
+}
+
+/* As on a file system without O_TMPFILE, for this process and for good. */
+static bool deny_nameless_files(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_TMPFILE & ~O_DIRECTORY, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { EB_ARRAY_LEN(code), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
+}
+
+/* 0 when a name that somebody else took is left alone: neither written to nor used. */
+static int use_taken_names(const char *path)
+{
+	struct eb_tmpfile first = { .fd = -1, .dirfd = -1 }, t = { .fd = -1, .dirfd = -1 };
+	unsigned int pid, counter;
+	struct stat st;
+	char next[64];
+	int fd;
+
+	if (!deny_nameless_files())
+		return 77;
+	if (eb_tmpfile_open(NULL, path, 0600, &first, NULL) < 0 || first.nameless ||
+	    sscanf(first.temp_name, ".f.%u-%u.tmp", &pid, &counter) != 2)
+		return 1;
+	snprintf(next, sizeof(next), ".f.%u-%u.tmp", pid, counter + 1);
+	fd = openat(first.dirfd, next, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, "theirs", 6) != 6)
+		return 2;
+	if (eb_tmpfile_open(NULL, path, 0600, &t, NULL) < 0)
+		return 3;
+	if (strcmp(t.temp_name, next) == 0 || fstat(t.fd, &st) < 0 || (st.st_mode & 0077))
+		return 4;
+	if (fstat(fd, &st) < 0 || st.st_size != 6)
+		return 5;
+	eb_tmpfile_release(&t);
+	eb_tmpfile_release(&first);
+	return 0;
+}
+
+TEST(dir, tmpfile_with_a_name_is_always_a_new_file)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0)
+		_exit(use_taken_names(test_path("f")));
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status));
+	if (WEXITSTATUS(status) != 77) /* where filters of system calls are not to be had */
+		CHECK_INT(WEXITSTATUS(status), 0);
 }
