@@ -175,6 +175,30 @@ TEST(sign, damaged_file_is_never_signed_as_it_is)
 	CHECK(added);
 }
 
+TEST(sign, damaged_signature_of_another_is_noticed)
+{
+	EB_CLEANUP(end_p) struct fixture f;
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(bare, BUNDLE_BYTES);
+	EB_AUTOBUF(good, BUNDLE_BYTES);
+	EB_AUTOBUF(after, BUNDLE_BYTES);
+	bool added;
+
+	start(&f);
+	demo_read(f.path, &bare);
+	CHECK_OK(sign(&f, f.one, &added, &e), e);
+	demo_read(f.path, &good);
+	for (size_t i = bare.len - 1024; i < good.len - 1024; i += 61) {
+		good.data[i] ^= 4;
+		demo_write(f.path, good.data, good.len);
+		CHECK(sign(&f, f.two, &added, &e) < 0);
+		eb_error_clear(&e);
+		demo_read(f.path, &after);
+		CHECK(after.len == good.len && memcmp(after.data, good.data, good.len) == 0);
+		good.data[i] ^= 4;
+	}
+}
+
 TEST(sign, full_index_is_refused)
 {
 	EB_CLEANUP(end_p) struct fixture f;

@@ -57,7 +57,7 @@ static int want_manifest(struct verifier *v, const struct oci_descriptor *d,
 	return r;
 }
 
-static int want_covered(struct verifier *v, struct eb_error **err)
+static int want_all(struct verifier *v, struct eb_error **err)
 {
 	struct bnd_bundle *b = v->b;
 	int r = want(v, &b->root, err);
@@ -70,14 +70,6 @@ static int want_covered(struct verifier *v, struct eb_error **err)
 			r = want_manifest(v, &b->images[i].index.items[k],
 					  &b->images[i].platforms[k], err);
 	}
-	return r;
-}
-
-static int want_all(struct verifier *v, struct eb_error **err)
-{
-	struct bnd_bundle *b = v->b;
-	int r = want_covered(v, err);
-
 	for (size_t i = 0; i < b->n_signatures && r >= 0; i++)
 		r = want_manifest(v, &b->signatures[i].desc, &b->signatures[i].manifest, err);
 	return r;
@@ -250,7 +242,7 @@ int bnd_verify_content(struct bnd_bundle *b, struct eb_pool *pool, struct eb_pro
 {
 	struct verifier v = { .b = b, .progress = progress };
 	struct bnd_verify_result res = { 0 };
-	int r = want_covered(&v, err);
+	int r = want_all(&v, err);
 
 	if (r >= 0) {
 		drop_doubles(&v);

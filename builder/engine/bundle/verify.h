@@ -23,7 +23,8 @@ int bnd_verify(const char *path, const struct oci_key *key, struct eb_pool *pool
 	       struct eb_progress *progress, struct bnd_bundle *ret_bundle,
 	       struct bnd_verify_result *ret, struct eb_error **err) EB_MUST_CHECK;
 
-/* Read and check all that the root covers; signatures and the form of the file are left aside. */
+/* Read and check all that the root covers, and that the signatures there are are whole; by whom
+ * they are and the form of the file are left aside. */
 int bnd_verify_content(struct bnd_bundle *b, struct eb_pool *pool, struct eb_progress *progress,
 		       struct eb_error **err) EB_MUST_CHECK;
 /* Is one of the bundle's signatures by this key? */
