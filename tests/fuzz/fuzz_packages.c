@@ -67,7 +67,8 @@ static void solve(struct pkg_solver *s, const char *name, bool recommends)
 	if (ask(s, name, recommends, &again, &n_again, NULL) < 0 || n != n_again)
 		abort();
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(v[i].name, again[i].name) != 0 || strcmp(v[i].version, again[i].version) != 0)
+		if (strcmp(v[i].name, again[i].name) != 0 ||
+		    strcmp(v[i].version, again[i].version) != 0)
 			abort();
 }
 
