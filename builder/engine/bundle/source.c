@@ -1,10 +1,14 @@
 #include "bundle/source.h"
 
+#include <sys/stat.h>
+
 #include "base/buf.h"
 #include "base/dir.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/tar_write.h"
+
+enum { MAX_FILES = 100000 };
 
 struct file {
 	char *name; /* in the tar */
@@ -20,17 +24,9 @@ struct files {
 static int add(struct files *f, char *name, char *path, uint32_t mode, struct eb_error **err)
 {
 	autofree char *n = name, *p = path;
-	int r;
+	int r = eb_grow(&f->items, &f->alloc, f->n + 1, sizeof(*f->items), MAX_FILES,
+			"source files", err);
 
-	for (size_t i = 0; i < f->n; i++) {
-		if (strcmp(f->items[i].name, n) != 0)
-			continue;
-		if (strcmp(f->items[i].path, p) == 0)
-			return 0;
-		return eb_throw(err, EB_E_CONFLICT, "'%s' and '%s' are both called %s",
-				f->items[i].path, p, n);
-	}
-	r = eb_grow(&f->items, &f->alloc, f->n + 1, sizeof(*f->items), 100000, "source files", err);
 	if (r < 0)
 		return r;
 	f->items[f->n++] = (struct file){ EB_TAKE_PTR(n), EB_TAKE_PTR(p), mode };
@@ -54,7 +50,53 @@ static int add_recipe(struct files *f, const struct rcp_recipe *rcp, struct eb_e
 
 static int by_name(const void *pa, const void *pb)
 {
-	return strcmp(((const struct file *)pa)->name, ((const struct file *)pb)->name);
+	const struct file *a = pa, *b = pb;
+	int c = strcmp(a->name, b->name);
+
+	return c ? c : strcmp(a->path, b->path);
+}
+
+static void file_release(struct file *f)
+{
+	free(f->name);
+	free(f->path);
+}
+
+/* One file may be reached by two paths ("recipes/base", "recipes/../recipes/base"). */
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return strcmp(a, b) == 0 || (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+				     x.st_ino == y.st_ino);
+}
+
+/* Images share recipes. */
+static int drop_doubles(struct files *f, struct eb_error **err)
+{
+	size_t kept = 0;
+
+	if (f->n)
+		qsort(f->items, f->n, sizeof(*f->items), by_name);
+	for (size_t i = 0; i < f->n; i++) {
+		struct file *last = kept ? &f->items[kept - 1] : NULL;
+		bool same_name = last && strcmp(last->name, f->items[i].name) == 0;
+
+		if (same_name && !same_file(last->path, f->items[i].path)) {
+			int r = eb_throw(err, EB_E_CONFLICT, "'%s' and '%s' are both called %s",
+					 last->path, f->items[i].path, last->name);
+
+			memmove(&f->items[kept], &f->items[i], (f->n - i) * sizeof(*last));
+			f->n -= i - kept;
+			return r;
+		}
+		if (same_name)
+			file_release(&f->items[i]);
+		else
+			f->items[kept++] = f->items[i];
+	}
+	f->n = kept;
+	return 0;
 }
 
 static int write_file(const struct file *f, int64_t mtime_sec, struct eb_buf *out,
@@ -99,13 +141,11 @@ int bnd_source_tar(const struct bnd_def *def, const struct img_chain *const *cha
 	int r = collect(def, chains, n, &f, err);
 
 	if (r >= 0)
-		qsort(f.items, f.n, sizeof(*f.items), by_name);
+		r = drop_doubles(&f, err);
 	for (size_t i = 0; i < f.n && r >= 0; i++)
 		r = write_file(&f.items[i], mtime_sec, out, err);
-	for (size_t i = 0; i < f.n; i++) {
-		free(f.items[i].name);
-		free(f.items[i].path);
-	}
+	for (size_t i = 0; i < f.n; i++)
+		file_release(&f.items[i]);
 	free(f.items);
 	if (r < 0)
 		return r;

@@ -40,7 +40,8 @@ int bnd_stamp_check(const struct pkg_cache *c, const char *key, const char *path
 {
 	autofree char *name = stamp_key(key, path), *now = describe(path);
 	EB_AUTOBUF(b, STAMP_MAX_BYTES);
-	char *line;
+	const char *text, *line;
+	autofree char *root = NULL;
 	int r;
 
 	if (!now)
@@ -48,13 +49,16 @@ int bnd_stamp_check(const struct pkg_cache *c, const char *key, const char *path
 	r = pkg_cache_derived_get(c, KIND, name, &b, err);
 	if (r < 0)
 		return r;
-	line = strchr(b.data, '\n');
+	text = eb_buf_str(&b);
+	line = strchr(text, '\n');
 	if (!line)
 		return eb_throw(err, EB_E_NOT_FOUND, "the stamp of '%s' is damaged", path);
-	*line = '\0';
 	if (strcmp(line + 1, now) != 0)
 		return eb_throw(err, EB_E_NOT_FOUND, "'%s' was changed", path);
-	return oci_digest_parse(b.data, ret_root, err);
+	root = eb_xstrndup(text, (size_t)(line - text));
+	return oci_digest_parse(root, ret_root, NULL) >= 0
+		       ? 0
+		       : eb_throw(err, EB_E_NOT_FOUND, "the stamp of '%s' is damaged", path);
 }
 
 void bnd_stamp_note(const struct pkg_cache *c, const char *key, const char *path,

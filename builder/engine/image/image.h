@@ -42,6 +42,5 @@ void img_platform_release(struct img_platform *p);
 EB_DEFINE_RELEASE(struct img_platform, img_platform_release)
 
 /* Put what came out into the lock of the chain's last stage: results and layers for every
- * architecture, for env's compression; those of other compressions are dropped when their key is
- * another. */
+ * architecture, for env's compression, in the place of all that it had. */
 void img_image_to_lock(const struct img_image *i, const struct img_env *env, struct rcp_lock *lock);
