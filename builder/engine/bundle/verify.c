@@ -128,13 +128,15 @@ static int hash_one(void *ctx, size_t i, struct eb_error **err)
 	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
 	autofree char *buf = eb_xmalloc(IO_BYTES);
 	ssize_t got;
-	int r = oci_archive_blob(v->b->archive, w->desc, &in, err);
+	/* want() has compared the sizes; the caller's message names the file. */
+	int r = oci_archive_member_reader(v->b->archive, w->member, &in, err);
 
 	if (r < 0)
 		return r;
+	in = eb_reader_verify(in, oci_digest_hex(&w->desc->digest), w->desc->size, w->member->name);
 	while ((got = eb_read(in, buf, IO_BYTES, err)) > 0)
 		eb_progress_advance(v->progress, v->task, (uint64_t)got);
-	return got < 0 ? eb_prefix(err, (int)got, "%s", w->member->name) : 0;
+	return got < 0 ? (int)got : 0;
 }
 
 static int hash_all(struct verifier *v, struct eb_pool *pool, struct bnd_verify_result *ret,
