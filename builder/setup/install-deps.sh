@@ -14,6 +14,7 @@ if [ "${1:-}" = --list ]; then
 	shift
 fi
 purposes=
+asked=$(printf ' %s' "$@")
 [ $# -gt 0 ] || set -- ''
 for purpose; do
 	case $purpose in
@@ -49,12 +50,8 @@ candidate() {
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		DEBIAN_FRONTEND=noninteractive "$@"
-	elif command -v sudo >/dev/null; then
-		sudo DEBIAN_FRONTEND=noninteractive "$@"
 	else
-		echo "install-deps: packages are missing, and this is neither root nor is there sudo:" >&2
-		echo "  $missing" >&2
-		exit 1
+		sudo DEBIAN_FRONTEND=noninteractive "$@"
 	fi
 }
 updated=
@@ -108,6 +105,12 @@ if [ -n "$list_only" ]; then
 	exit 0
 fi
 
+if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+	echo "install-deps: packages are missing, and this is neither root nor is there sudo:" >&2
+	echo "$missing" | fold -s -w 76 | sed 's/^ */  /; s/ *$//' >&2
+	echo "have them installed: as root, sh $here/install-deps.sh$asked" >&2
+	exit 1
+fi
 if ! resolve; then
 	echo "install-deps: refreshing the package lists" >&2
 	update || true
