@@ -41,6 +41,7 @@ char *eb_buf_reserve(struct eb_buf *b, size_t n)
 		b->data = p;
 		b->alloc = alloc;
 	}
+	b->data[b->len + n] = '\0'; /* when all n are filled, the text still ends */
 	return b->data + b->len;
 }
 

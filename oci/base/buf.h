@@ -27,7 +27,8 @@ void eb_buf_addc(struct eb_buf *b, char c);
 void eb_buf_addf(struct eb_buf *b, const char *fmt, ...) EB_PRINTF(2, 3);
 void eb_buf_clear(struct eb_buf *b); /* len = 0, the memory and an overflow stay */
 
-/* Room for n more bytes at the end: where to write them (then add to len), or NULL over the cap. */
+/* Room for n more bytes at the end and a NUL behind them: where to write them (then add n to len),
+ * or NULL over the cap. */
 char *eb_buf_reserve(struct eb_buf *b, size_t n);
 
 /* EB_E_LIMIT naming `what` if anything was dropped, else 0. */

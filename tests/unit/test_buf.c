@@ -23,3 +23,17 @@ TEST(buf, addf_appends)
 	CHECK_STR(eb_buf_str(&b), "42-x!");
 	CHECK_INT(b.len, 5);
 }
+
+TEST(buf, reserve_filled_space_ends_with_a_nul)
+{
+	EB_AUTOBUF(b, 1000);
+	char *to;
+
+	eb_buf_adds(&b, "some text that is longer than what follows");
+	eb_buf_clear(&b);
+	to = eb_buf_reserve(&b, 4);
+	CHECK(to);
+	memcpy(to, "four", 4);
+	b.len += 4;
+	CHECK_STR(eb_buf_str(&b), "four");
+}
