@@ -139,7 +139,7 @@ without_gpgv() { (PATH=$T/no-programs && relock ok); }
 refused "without gpgv nothing is locked" 4 'gpgv' 'hint: .*install' -- without_gpgv
 refused "nobody listens" 6 '127\.0\.0\.1' 'hint: ' -- env ESS_BUNDLE_CACHE="$STATE/empty" "$ESS" build --mirror http://127.0.0.1:1 \
 	--no-snapshot --tries 1 -o "$STATE/out/x.tar" "$STATE/bundle"
-refused "offline with an empty cache" 4 'package .* is not in the cache .*4 missing' '--offline' 'hint: .*without --offline' -- \
+refused "offline with an empty cache" 4 'package .* is not in the cache .*7 missing' '--offline' 'hint: .*without --offline' -- \
 	ess "$STATE/cache2" ok build --offline -o "$STATE/out/x.tar" "$STATE/bundle"
 
 # --- files of the cache ---
