@@ -283,6 +283,25 @@ TEST(cache, derived_put_then_get)
 	CHECK_INT(b.len, 0);
 }
 
+TEST(cache, derived_drop_forgets_one_kind)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(b, 100);
+	AUTOCACHE(c);
+
+	open_cache(&c);
+	pkg_cache_derived_drop(&c, "deb");
+	CHECK_OK(pkg_cache_derived_put(&c, "deb", "k1", hello, 5, &e), e);
+	CHECK_OK(pkg_cache_derived_put(&c, "deb", "k2", hello, 5, &e), e);
+	CHECK_OK(pkg_cache_derived_put(&c, "stage", "k1", hello, 5, &e), e);
+	pkg_cache_derived_drop(&c, "deb");
+	pkg_cache_derived_drop(&c, "../cache/derived/stage");
+	CHECK_FAIL(pkg_cache_derived_get(&c, "deb", "k1", &b, &e), EB_E_NOT_FOUND, "not there", e);
+	CHECK_FAIL(pkg_cache_derived_get(&c, "deb", "k2", &b, &e), EB_E_NOT_FOUND, "not there", e);
+	CHECK_OK(pkg_cache_derived_get(&c, "stage", "k1", &b, &e), e);
+	CHECK_OK(pkg_cache_derived_put(&c, "deb", "k1", hello, 5, &e), e);
+}
+
 TEST(cache, derived_get_damaged_counts_as_missing)
 {
 	autoerror struct eb_error *e = NULL;

@@ -1,5 +1,6 @@
 #include "pkg/cache.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -352,4 +353,26 @@ int pkg_cache_derived_put(const struct pkg_cache *c, const char *kind, const cha
 	if (r >= 0)
 		r = eb_tmpfile_publish(&tmp, true, err);
 	return r < 0 ? eb_prefix(err, r, "write '%s/%s'", c->dir.path, rel) : 0;
+}
+
+void pkg_cache_derived_drop(const struct pkg_cache *c, const char *kind)
+{
+	EB_AUTODIR(dir);
+	autofree char *rel = eb_xasprintf("derived/%s", kind);
+	struct dirent *entry;
+	DIR *list = NULL;
+	int fd;
+
+	if (!eb_path_is_clean(rel) || eb_dir_sub(&c->dir, rel, false, 0, &dir, NULL) < 0)
+		return;
+	fd = fcntl(dir.fd, F_DUPFD_CLOEXEC, 3);
+	if (fd >= 0)
+		list = fdopendir(fd);
+	if (!list) {
+		eb_ignore(fd >= 0 ? close(fd) : 0);
+		return;
+	}
+	while ((entry = readdir(list)))
+		eb_ignore(unlinkat(dir.fd, entry->d_name, 0));
+	closedir(list);
 }

@@ -40,3 +40,6 @@ int pkg_cache_derived_get(const struct pkg_cache *c, const char *kind, const cha
 			  struct eb_buf *out, struct eb_error **err) EB_MUST_CHECK;
 int pkg_cache_derived_put(const struct pkg_cache *c, const char *kind, const char *key,
 			  const void *p, size_t n, struct eb_error **err) EB_MUST_CHECK;
+/* Forget all of a kind: one of them turned out to be wrong, so none is to be believed. Without
+ * error: what cannot be removed is found wrong again. */
+void pkg_cache_derived_drop(const struct pkg_cache *c, const char *kind);
