@@ -154,7 +154,11 @@ int img_platform_plan(struct img_session *s, const struct img_chain *c, const ch
 	p.n_stages = c->n;
 	for (size_t i = 0; i < c->n; i++) {
 		struct img_chain upto = img_chain_upto(c, i);
-		int r = img_stage_layers(s, &upto, arch, trust, &p.stage[i], err);
+		bool believe = trust == IMG_TRUST_LOCK ||
+			       (trust == IMG_TRUST_PARENTS && i + 1 < c->n);
+		int r = img_stage_layers(s, &upto, arch,
+					 believe ? IMG_TRUST_LOCK : IMG_TRUST_NOTHING, &p.stage[i],
+					 err);
 
 		if (r < 0)
 			return r;

@@ -68,7 +68,7 @@ static int measure(const struct img_relock_options *o, struct img_chain *c, stru
 	rcp_lock_clear_results(lock);
 	r = img_fetch(&env, &all, 1, err);
 	if (r >= 0)
-		r = img_image_plan(s, c, NULL, 0, IMG_TRUST_LOCK, &image, err);
+		r = img_image_plan(s, c, NULL, 0, IMG_TRUST_PARENTS, &image, err);
 	if (r < 0)
 		return r;
 	img_image_to_lock(&image, &env, lock);

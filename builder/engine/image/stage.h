@@ -14,6 +14,7 @@ struct img_layers {
 	char key[65];
 	struct img_layer_info *items;
 	size_t n;
+	bool from_note; /* known from the cache alone */
 };
 void img_layers_release(struct img_layers *l);
 EB_DEFINE_RELEASE(struct img_layers, img_layers_release)
@@ -30,7 +31,8 @@ bool img_session_used_fallback(const struct img_session *s);
 
 enum img_trust {
 	IMG_TRUST_LOCK,	   /* believe the results in the lock, then the cache */
-	IMG_TRUST_NOTHING, /* measure (lock, rebuild) */
+	IMG_TRUST_PARENTS, /* measure, but believe the stages below (lock) */
+	IMG_TRUST_NOTHING, /* measure (rebuild) */
 };
 /* The layers of the last stage of c. *ret lives as long as the session. With IMG_TRUST_LOCK a lock
  * that has results for another key is EB_E_CONFLICT (the recipe was changed since), naming the
