@@ -177,7 +177,8 @@ one() { # KIND NUMBER
 many() { # KIND HOW-MANY
 	local i
 	killed=0
-	: >"$T/bad" >"$T/left-over"
+	: >"$T/bad"
+	: >"$T/left-over"
 	"reset_$1"
 	TIME=$(timed "run_$1") || {
 		not_ok "$1: an undisturbed run" "$OUT"
