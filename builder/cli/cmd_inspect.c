@@ -1,9 +1,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "base/span.h"
 #include "bundle/describe.h"
 #include "cli/cmd.h"
 #include "cli/ui.h"
+
+enum { TEXT_MAX_BYTES = 512 };
 
 struct args {
 	bool packages, layers;
@@ -56,6 +59,23 @@ static void print_image(struct cmd_env *env, const struct args *a, const json_t 
 			   str(one, "version"), str(one, "arch"));
 }
 
+/* What a bundle says of itself was written by whoever made it: no control character of it may reach
+ * the terminal. */
+static void make_printable(json_t *j)
+{
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	if (json_is_string(j)) {
+		autofree char *clean = eb_printable(json_string_value(j), TEXT_MAX_BYTES);
+
+		json_string_set(j, clean);
+	}
+	json_object_foreach(j, key, value) make_printable(value);
+	json_array_foreach(j, i, value) make_printable(value);
+}
+
 static void print_bundle(struct cmd_env *env, const struct args *a, const json_t *doc)
 {
 	char size[24];
@@ -89,8 +109,10 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 		return r;
 	if (env->json)
 		env_print_json(env, EB_TAKE_PTR(doc));
-	else
+	else {
+		make_printable(doc);
 		print_bundle(env, argp, doc);
+	}
 	return 0;
 }
 

@@ -25,5 +25,7 @@ int main(int argc, char **argv)
 	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	/* A reader that left is an error code of write(), not a death between two of them. */
 	signal(SIGPIPE, SIG_IGN);
+	/* The same for a file that may not grow any more: EFBIG says so, with the file's name. */
+	signal(SIGXFSZ, SIG_IGN);
 	return cmd_main(argc, argv);
 }
