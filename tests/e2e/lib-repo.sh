@@ -64,7 +64,7 @@ usual_recipes() {
 # ess CACHE RULE COMMAND...: RULE is the first part of the mirror's URLs, "ok" for a good one; more than
 # one is separated by commas. Options of the tries come from TRIES; WRAP is put before the program.
 TRIES="--timeout 2 --tries 2"
-WRAP=(env)
+WRAP=(/usr/bin/env)
 ess() {
 	local cache=$1 rules=$2 args=() r
 	shift 2
