@@ -4,6 +4,7 @@
 #include "base/dir.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/span.h"
 #include "image/image.h"
 #include "pkg/resolve.h"
 
@@ -51,6 +52,31 @@ static int choose(const struct img_relock_options *o, const struct img_chain *c,
 	for (size_t i = 0; i + 1 < c->n; i++)
 		parents[i] = c->stage[i].lock;
 	return pkg_resolve(o->repo, &c->recipes, parents, old, ret, err);
+}
+
+/* The package that gives the image its version must be in it. */
+static int check_version(const struct img_chain *c, struct eb_error **err)
+{
+	const struct rcp_recipe *rcp = img_recipe(c);
+	autofree const char **names = NULL;
+	size_t n = 0, max = 0;
+	const char *near;
+
+	for (size_t s = 0; s < c->n; s++)
+		max += c->stage[s].lock->n_packages;
+	names = eb_xcalloc(max + 1, sizeof(*names));
+	for (size_t s = 0; s < c->n; s++)
+		for (size_t i = 0; i < c->stage[s].lock->n_packages; i++)
+			names[n++] = c->stage[s].lock->packages[i].name;
+	for (size_t i = 0; i < n; i++)
+		if (!rcp->version_package || strcmp(names[i], rcp->version_package) == 0)
+			return 0;
+	if (!rcp->version_package)
+		return 0;
+	near = eb_nearest(rcp->version_package, names);
+	return rcp_throw(&rcp->version_pos, err, "version: package '%s' is not in the image%s%s%s",
+			 rcp->version_package, near ? "; did you mean '" : "", near ? near : "",
+			 near ? "'?" : "");
 }
 
 static int measure(const struct img_relock_options *o, struct img_chain *c, struct rcp_lock *lock,
@@ -138,6 +164,8 @@ int img_relock(const struct img_relock_options *o, const char *dir, struct img_r
 		r = choose(o, &c, old, &c.stage[c.n - 1].lock, err);
 	else
 		r = load_old(rcp, &c.stage[c.n - 1].lock, err);
+	if (r >= 0)
+		r = check_version(&c, err);
 	if (r >= 0)
 		r = measure(o, &c, c.stage[c.n - 1].lock, &res.manifests, err);
 	if (r >= 0)

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/span.h"
 #include "base/pool.h"
 #include "image/emit.h"
 #include "pkg/deb.h"
@@ -104,6 +105,21 @@ static void add_diversions(struct builder *b, const struct rcp_recipe *rcp)
 	b->n_diversions = n;
 }
 
+/* The place in the recipe that asks for the package, or asks for what needs it. */
+static int where_wanted(const struct rcp_recipe *rcp, const char *name, int code,
+			struct eb_error **err)
+{
+	for (size_t i = 0; i < rcp->n_packages; i++) {
+		const struct rcp_word *w = &rcp->packages[i];
+		size_t n = strcspn(w->text, " =/(");
+
+		if (strlen(name) == n && strncmp(w->text, name, n) == 0)
+			return eb_prefix(err, code, "%s:%u:%u", w->pos.file, w->pos.line,
+					 w->pos.column);
+	}
+	return eb_prefix(err, code, "%s", rcp->file);
+}
+
 static int add_packages(struct builder *b, size_t s, struct eb_error **err)
 {
 	struct img_chain upto = img_chain_upto(b->chain, s);
@@ -121,7 +137,7 @@ static int add_packages(struct builder *b, size_t s, struct eb_error **err)
 		int r = pkg_deb_to_tree(b->tree, origin, b->index[i], &o, err);
 
 		if (r < 0)
-			return r;
+			return where_wanted(img_recipe(&upto), b->inputs[i]->name, r, err);
 	}
 	return 0;
 }
@@ -174,6 +190,8 @@ static int add_entry(struct builder *b, unsigned int origin, const struct rcp_re
 	if (r >= 0)
 		r = rfs_add(b->tree, origin, e->path + 1, &attr, e->replace ? RFS_REPLACE : 0,
 			    &node, err);
+	if (r == -EB_E_CONFLICT && !e->replace && rfs_lookup(b->tree, e->path + 1))
+		r = eb_hint(err, r, "say 'replace: true' there if the recipe's is to win");
 	if (r < 0)
 		return eb_prefix(err, r, "%s:%u:%u", e->pos.file, e->pos.line, e->pos.column);
 	/* A directory that a package has already takes what the recipe says. */
@@ -187,13 +205,32 @@ static int add_entry(struct builder *b, unsigned int origin, const struct rcp_re
 	return 0;
 }
 
+/* What is there by a name like it, in the same directory. */
+static int throw_missing(const struct builder *b, const struct rcp_permission *p,
+			 struct eb_error **err)
+{
+	size_t n = (size_t)(strrchr(p->path, '/') - p->path);
+	autofree char *dir = eb_xstrndup(p->path, n);
+	const struct rfs_node *d = rfs_lookup_follow(b->tree, n ? dir + 1 : "");
+	autofree const char **names = eb_xcalloc(d ? d->n_child + 1 : 1, sizeof(*names));
+	const char *near;
+
+	for (size_t i = 0; d && i < d->n_child; i++)
+		names[i] = d->child[i]->name;
+	near = eb_nearest(p->path + n + 1, names);
+	if (!near)
+		return rcp_throw(&p->pos, err, "there is no '%s' in the image", p->path);
+	return rcp_throw(&p->pos, err, "there is no '%s' in the image; did you mean '%s/%s'?",
+			 p->path, dir, near);
+}
+
 static int set_permission(struct builder *b, unsigned int origin, const struct rcp_permission *p,
 			  struct eb_error **err)
 {
 	struct rfs_node *n = rfs_lookup_follow(b->tree, p->path + 1);
 
 	if (!n)
-		return rcp_throw(&p->pos, err, "there is no '%s' in the image", p->path);
+		return throw_missing(b, p, err);
 	n = n->link ? n->link : n;
 	if (p->has_mode)
 		n->mode = p->mode;

@@ -231,12 +231,16 @@ static void add_parents(struct resolve *r, const char *arch, struct request *q)
 }
 
 /* A name that is unknown here: perhaps another architecture has it. Adds to the message. */
-static int look_elsewhere(const struct resolve *r, const char *arch, const struct rcp_word *w,
-			  int code, struct eb_error **err)
+static int look_elsewhere(const struct resolve *r, struct pkg_solver *here, const char *arch,
+			  const struct rcp_word *w, int code, struct eb_error **err)
 {
 	size_t n = strcspn(w->text, " =/(");
 	autofree char *name = eb_xstrndup(w->text, n);
+	struct pkg_choice known;
 
+	/* The name is known: it is the version or the suite that is not. */
+	if (pkg_solver_find(here, name, &known, NULL) >= 0)
+		return code;
 	for (size_t i = 0; i < r->n_arches; i++) {
 		EB_CLEANUP(pkg_solver_free_p) struct pkg_solver *s = NULL;
 		struct pkg_choice c;
@@ -253,15 +257,15 @@ static int look_elsewhere(const struct resolve *r, const char *arch, const struc
 	return code;
 }
 
-static int blame(const struct resolve *r, const char *arch, const struct request *q, size_t bad,
-		 int code, struct eb_error **err)
+static int blame(const struct resolve *r, struct pkg_solver *s, const char *arch,
+		 const struct request *q, size_t bad, int code, struct eb_error **err)
 {
 	const struct rcp_word *w = bad < q->rq.n_want ? q->words[bad] : NULL;
 
 	if (!w)
 		return eb_prefix(err, code, "%s: packages for %s", r->recipe->file, arch);
 	if (code == -EB_E_NOT_FOUND)
-		code = look_elsewhere(r, arch, w, code, err);
+		code = look_elsewhere(r, s, arch, w, code, err);
 	return eb_prefix(err, code, "%s:%u:%u", w->pos.file, w->pos.line, w->pos.column);
 }
 
@@ -293,7 +297,7 @@ static int solve(struct resolve *r, struct pkg_solver *s, const char *arch, stru
 	add_parents(r, arch, &q);
 	rc = pkg_solve(s, &q.rq, &v, &n, &bad, err);
 	if (rc < 0)
-		return blame(r, arch, &q, bad, rc, err);
+		return blame(r, s, arch, &q, bad, rc, err);
 	for (size_t i = 0; i < n; i++)
 		lock_choice(r, arch, &v[i]);
 	return 0;

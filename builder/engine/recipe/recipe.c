@@ -44,6 +44,7 @@ static int read_version(struct rcp_reader *rd, const struct rcp_yaml *v, void *t
 	};
 	struct rcp_recipe *r = to;
 
+	r->version_pos = rcp_pos_of(v);
 	if (v->kind == RCP_YAML_MAP)
 		return rcp_read_map(rd, v, fields, EB_ARRAY_LEN(fields), r, err);
 	return rcp_read_checked(rd, v, rcp_check_version, &r->version, err);
