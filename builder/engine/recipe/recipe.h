@@ -86,7 +86,7 @@ struct rcp_recipe {
 	const char *version;		   /* literal, or NULL */
 	const char *version_package;	   /* take the version of this package, or NULL */
 	struct rcp_pos version_pos;
-	const char *from;		   /* name of the recipe this one builds on, or NULL */
+	const char *from; /* name of the recipe this one builds on, or NULL */
 	struct rcp_pos from_pos;
 	const char *
 		*architectures; /* "amd64", "arm64"; empty: those of `from` (until in a chain) */
