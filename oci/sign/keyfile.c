@@ -206,8 +206,10 @@ static int open_box(const struct sealed *s, const char *password, struct eb_buf 
 	else if (crypto_secretbox_open_easy((uint8_t *)to, (const uint8_t *)s->box.data, s->box.len,
 					    (const uint8_t *)s->nonce.data, key) != 0)
 		r = eb_throw(err, EB_E_AUTH, "wrong password");
-	else
+	if (r >= 0) {
 		out->len += n;
+		to[n] = '\0';
+	}
 	sodium_memzero(key, sizeof(key));
 	return r;
 }
