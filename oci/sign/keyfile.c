@@ -38,8 +38,12 @@ int oci_base64_decode(const char *text, size_t n, struct eb_buf *out, struct eb_
 	autofree uint8_t *raw = eb_xmalloc(n / 4 * 3 + 1);
 	size_t got = 0;
 	const char *end = NULL;
+	bool known = true;
 
-	if (n > OCI_KEY_FILE_MAX_BYTES * 16u ||
+	/* libsodium takes some bytes above 0x7f for letters. */
+	for (size_t i = 0; i < n; i++)
+		known &= (unsigned char)text[i] < 0x80;
+	if (!known || n > OCI_KEY_FILE_MAX_BYTES * 16u ||
 	    sodium_base642bin(raw, n / 4 * 3 + 1, text, n, NULL, &got, &end,
 			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
 	    end != text + n)

@@ -225,8 +225,11 @@ TEST(key, openssl_verifies_our_signature)
 
 TEST(key, base64_is_strict)
 {
-	static const char *const bad[] = { "A",	       "AA",   "AAA",	 "AA=",	 "AAA=A",
-					   "AA==AA==", "A A=", "AAA=\n", "AA-_", "AB==" };
+	static const char *const bad[] = {
+		"A",	    "AA",   "AAA",    "AA=",  "AAA=A",
+		"AA==AA==", "A A=", "AAA=\n", "AA-_", "A\361\377\377wsQ=",
+		"AB=="
+	};
 	autoerror struct eb_error *e = NULL;
 	EB_AUTOBUF(out, 64);
 
