@@ -1,107 +1,21 @@
-/* gpgv reads from and writes to files in memory, so nothing can block, and its standard output,
- * status and messages are looked at when it has ended. */
 #include "pkg/gpgv.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/span.h"
-#include "base/stream.h"
+#include "pkg/program.h"
 
-enum { MAX_KEYRINGS = 16, MAX_STATUS_BYTES = 1024 * 1024, STATUS_FD = 3 };
+enum { MAX_KEYRINGS = 16, MAX_STATUS_BYTES = 1024 * 1024 };
 
-struct run {
-	int in, out, status, messages; /* memfds */
-};
-
-static void run_release(struct run *r)
-{
-	const int fds[] = { r->in, r->out, r->status, r->messages };
-
-	for (size_t i = 0; i < EB_ARRAY_LEN(fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-EB_DEFINE_RELEASE(struct run, run_release)
-
-/* Above the numbers that the child gets, so that dup2 there never meets its own source. */
-static int memory_file(struct eb_error **err)
-{
-	autofd int fd = memfd_create("gpgv", MFD_CLOEXEC);
-	int high;
-
-	if (fd < 0)
-		return eb_throw_errno(err, "file in memory");
-	high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-	return high < 0 ? eb_throw_errno(err, "file in memory") : high;
-}
-
-static int run_open(struct run *r, const char *text, size_t n, struct eb_error **err)
-{
-	EB_CLEANUP(eb_writer_free_p) struct eb_writer *w = NULL;
-	int *fds[] = { &r->in, &r->out, &r->status, &r->messages };
-
-	for (size_t i = 0; i < EB_ARRAY_LEN(fds); i++) {
-		*fds[i] = memory_file(err);
-		if (*fds[i] < 0)
-			return *fds[i];
-	}
-	w = eb_writer_region(r->in, 0, n);
-	return eb_write(w, text, n, err);
-}
-
-static int spawn(const struct run *r, char *const *argv, pid_t *ret)
+/* Its exit status. What it said of the text stays in the buffers of p. */
+static int run_gpgv(struct pkg_program *p, const char *const *keyrings, struct eb_error **err)
 {
 	/* Nothing of the user's own settings. */
 	static const char *const env[] = { "LC_ALL=C", "HOME=/nonexistent",
 					   "GNUPGHOME=/nonexistent", NULL };
-	posix_spawn_file_actions_t fa;
-	int e = posix_spawn_file_actions_init(&fa);
-
-	if (e)
-		return e;
-	e = posix_spawn_file_actions_adddup2(&fa, r->in, STDIN_FILENO);
-	e = e ? e : posix_spawn_file_actions_adddup2(&fa, r->out, STDOUT_FILENO);
-	e = e ? e : posix_spawn_file_actions_adddup2(&fa, r->messages, STDERR_FILENO);
-	e = e ? e : posix_spawn_file_actions_adddup2(&fa, r->status, STATUS_FD);
-	e = e ? e : posix_spawnp(ret, argv[0], &fa, NULL, argv, (char *const *)(uintptr_t)env);
-	posix_spawn_file_actions_destroy(&fa);
-	return e;
-}
-
-static int wait_for(pid_t pid, int *ret_status, struct eb_error **err)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return eb_throw_errno(err, "wait for gpgv");
-	if (!WIFEXITED(status))
-		return eb_throw(err, EB_E_PROGRAM, "gpgv ended by signal %d", WTERMSIG(status));
-	*ret_status = WEXITSTATUS(status);
-	return 0;
-}
-
-static int throw_missing(struct eb_error **err)
-{
-	return eb_hint(err, eb_throw(err, EB_E_NOT_FOUND, "the program gpgv is not installed"),
-		       "apt-get install gpgv");
-}
-
-static int run_gpgv(const struct run *r, const char *const *keyrings, int *ret_status,
-		    struct eb_error **err)
-{
 	const char *argv[8 + 2 * MAX_KEYRINGS] = { "gpgv", "--status-fd", "3", "--output", "-" };
 	size_t n = 5;
-	pid_t pid = -1;
-	int e;
 
 	for (size_t i = 0; keyrings[i]; i++) {
 		if (i == MAX_KEYRINGS)
@@ -111,27 +25,10 @@ static int run_gpgv(const struct run *r, const char *const *keyrings, int *ret_s
 		argv[n++] = keyrings[i];
 	}
 	argv[n++] = "-";
-	e = spawn(r, (char *const *)(uintptr_t)argv, &pid);
-	if (e == ENOENT)
-		return throw_missing(err);
-	if (e) {
-		errno = e;
-		return eb_throw_errno(err, "start gpgv");
-	}
-	e = wait_for(pid, ret_status, err);
-	/* Where spawning cannot report that there is nothing to run. */
-	return e == 0 && *ret_status == 127 ? throw_missing(err) : e;
-}
-
-static int read_back(int fd, struct eb_buf *b, const char *what, struct eb_error **err)
-{
-	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return eb_throw_errno(err, "%s", what);
-	in = eb_reader_region(fd, 0, (uint64_t)st.st_size);
-	return eb_read_all(in, b, what, err);
+	p->argv = argv;
+	p->env = env;
+	p->install = "apt-get install gpgv";
+	return pkg_program_run(p, err);
 }
 
 struct verdict {
@@ -222,27 +119,26 @@ int pkg_gpgv(const char *const *keyrings, const char *text, size_t n, const char
 	     struct eb_buf *signed_text, struct eb_error **err)
 {
 	static const char begin[] = "-----BEGIN PGP SIGNED MESSAGE-----";
-	EB_CLEANUP(run_release_p) struct run run = { -1, -1, -1, -1 };
 	EB_AUTOBUF(status, MAX_STATUS_BYTES);
 	EB_AUTOBUF(messages, MAX_STATUS_BYTES);
+	/* What is signed is not longer than the text with its signature. */
+	EB_AUTOBUF(out, n);
+	struct pkg_program gpgv = {
+		.in = text, .n_in = n, .out = &out, .messages = &messages, .status = &status
+	};
 	struct verdict v;
-	int r, exit_status = 0;
+	int r;
 
 	if (!eb_span_starts((struct eb_span){ text, n }, begin) ||
 	    memmem(text + 1, n - 1, begin, sizeof(begin) - 1))
 		return throw_unsigned(text, n, begin, what, err);
-	r = run_open(&run, text, n, err);
-	if (r == 0)
-		r = run_gpgv(&run, keyrings, &exit_status, err);
-	if (r == 0)
-		r = read_back(run.status, &status, "status of gpgv", err);
-	if (r == 0)
-		r = read_back(run.messages, &messages, "messages of gpgv", err);
+	r = run_gpgv(&gpgv, keyrings, err);
 	if (r < 0)
 		return eb_prefix(err, r, "%s", what);
 	v = judge((struct eb_span){ eb_buf_str(&status), status.len });
-	r = check(&v, exit_status, (struct eb_span){ eb_buf_str(&messages), messages.len }, err);
-	if (r == 0)
-		r = read_back(run.out, signed_text, "signed text", err);
-	return r < 0 ? eb_prefix(err, r, "%s", what) : 0;
+	r = check(&v, r, (struct eb_span){ eb_buf_str(&messages), messages.len }, err);
+	if (r < 0)
+		return eb_prefix(err, r, "%s", what);
+	eb_buf_add(signed_text, eb_buf_str(&out), out.len);
+	return eb_buf_check(signed_text, what, err);
 }
