@@ -8,7 +8,7 @@
       systems = [ "x86_64-linux" "aarch64-linux" ];
       forAll = f: nixpkgs.lib.genAttrs systems (system: f nixpkgs.legacyPackages.${system});
       libraries = pkgs: with pkgs; [
-        curl jansson libarchive libsodium libsolv libyaml openssl zlib zstd
+        curl jansson libarchive libsodium libsolv libyaml openssl xz zlib zstd
       ];
     in {
       packages = forAll (pkgs: {
@@ -28,7 +28,7 @@
         default = pkgs.mkShell {
           packages = libraries pkgs ++ (with pkgs; [
             gcc gnumake pkg-config cunit gnupg
-            bash busybox-sandbox-shell codespell file go iproute2 jq pmccabe python3 scdoc shellcheck skopeo umoci xz
+            bash busybox-sandbox-shell codespell file go iproute2 jq pmccabe python3 scdoc shellcheck skopeo umoci
             containerd runc
             clang-tools gcovr hyperfine valgrind
           ]);

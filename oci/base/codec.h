@@ -47,8 +47,8 @@ int eb_codec_block(struct eb_codec_ctx *x, const void *src, size_t n, void *dst,
 
 /* Decompress a stream of frames or members (system libraries; any number of them, nothing after
  * the last). Output above max_bytes, or above `ratio` times the input (0 = no such limit; the first
- * MiB is free), fails with EB_E_LIMIT; damage, truncation, an empty stream, anything after the last
- * frame and zstd windows over 128 MiB with EB_E_FORMAT. Takes ownership of in, always. */
+ * MiB is free), and zstd windows over 64 MiB fail with EB_E_LIMIT; damage, truncation, an empty
+ * stream and anything after the last frame with EB_E_FORMAT. Takes ownership of in, always. */
 int eb_codec_reader(enum eb_codec_kind kind, struct eb_reader *in, uint64_t max_bytes,
 		    unsigned int ratio, struct eb_reader **ret,
 		    struct eb_error **err) EB_MUST_CHECK;

@@ -2,6 +2,7 @@
  * the ones the program is linked with. */
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/codec.h"
 #include "base/error.h"
@@ -10,7 +11,7 @@
 
 enum {
 	IN_BYTES = 64 * 1024,
-	WINDOW_LOG_MAX = 27,	   /* 128 MiB: what `zstd -d` takes without being told */
+	WINDOW_LOG_MAX = 26,	   /* 64 MiB, as for xz; `zstd -19` has 8 */
 	RATIO_FREE_BYTES = 1 << 20 /* a small stream may be as dense as it likes */
 };
 
@@ -53,6 +54,12 @@ static int zstd_step(struct codec_reader *r, void *p, size_t n, size_t *ret_out,
 	ZSTD_outBuffer out = { p, n, 0 };
 	size_t c = ZSTD_decompressStream(r->zstd, &out, &in);
 
+	if (ZSTD_isError(c) && ZSTD_getErrorCode(c) == ZSTD_error_frameParameter_windowTooLarge)
+		return eb_throw(err, EB_E_LIMIT,
+				"zstd: the frame before byte %llu needs a window of more than %u "
+				"MiB (limit 'window')",
+				(unsigned long long)r->in_total + in.pos,
+				1u << (WINDOW_LOG_MAX - 20));
 	if (ZSTD_isError(c))
 		return eb_throw(err, EB_E_FORMAT, "zstd: at byte %llu: %s",
 				(unsigned long long)r->in_total, ZSTD_getErrorName(c));

@@ -7,13 +7,14 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/stream.h"
+#include "base/xz.h"
 
 enum { BLOCK_BYTES = 64 * 1024, RATIO_FREE_BYTES = 1024 * 1024, MAGIC_BYTES = 6 };
 
 struct format {
 	const char *name, *magic;
 	size_t magic_bytes;
-	/* Where base/codec.h has no decoder: */
+	/* Where base has no decoder: */
 	int (*support)(struct archive *a);
 	int code;
 	enum oci_tar_filter filter;
@@ -22,7 +23,7 @@ struct format {
 static const struct format formats[] = {
 	{ "gzip", "\x1f\x8b", 2, NULL, 0, OCI_TAR_GZIP },
 	{ "zstd", "\x28\xb5\x2f\xfd", 4, NULL, 0, OCI_TAR_ZSTD },
-	{ "xz", "\xfd\x37zXZ", 6, archive_read_support_filter_xz, ARCHIVE_FILTER_XZ, OCI_TAR_XZ },
+	{ "xz", "\xfd\x37zXZ", 6, NULL, 0, OCI_TAR_XZ },
 	{ "bzip2", "BZh", 3, archive_read_support_filter_bzip2, ARCHIVE_FILTER_BZIP2,
 	  OCI_TAR_BZIP2 },
 };
@@ -241,6 +242,8 @@ int oci_tar_filter_open(struct eb_reader *in, enum oci_tar_filter filter, uint32
 	if (filter == OCI_TAR_GZIP || filter == OCI_TAR_ZSTD)
 		return eb_codec_reader(filter == OCI_TAR_GZIP ? EB_CODEC_GZIP : EB_CODEC_ZSTD,
 				       EB_TAKE_PTR(owned), UINT64_MAX, ratio, ret, err);
+	if (filter == OCI_TAR_XZ)
+		return eb_xz_reader(EB_TAKE_PTR(owned), ratio, ret, err);
 	while (f->filter != filter)
 		f++;
 	return open_libarchive(f, EB_TAKE_PTR(owned), ratio, ret, err);

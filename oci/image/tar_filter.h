@@ -1,5 +1,5 @@
-/* Decompressing one stream for the tar reader: gzip and zstd by base/codec.h, xz and bzip2 by
- * libarchive's filters. Exactly one layer of compression, nothing after it, and not more output per
+/* Decompressing one stream for the tar reader: gzip and zstd by base/codec.h, xz by
+ * base/xz.h, bzip2 by libarchive's filter. Exactly one layer of compression, nothing after it, and not more output per
  * input than allowed. */
 #pragma once
 
