@@ -62,7 +62,7 @@ static void build_tree(const struct pkg_deb_index *x)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct pkg_deb_limits lim = { 1 << 20, 64 << 20, 2000 };
+	static const struct pkg_deb_limits lim = { 1 << 20, 64 << 20, 2000, 1 << 20 };
 	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = NULL;
 	autoerror struct eb_error *e = NULL;
 

@@ -300,6 +300,45 @@ TEST(deb, index_read_limits_bytes_entries_and_depth)
 	CHECK_REFUSED(&deb, EB_E_LIMIT, "limit 'depth'");
 }
 
+/* Names and attributes compress well, and all of them are kept in memory. */
+TEST(deb, index_read_limits_memory)
+{
+	struct pkg_deb_limits lim = pkg_deb_default_limits;
+	struct oci_xattr value = { "user.x", "1234567890", 10 };
+	struct oci_tar_entry named = {
+		.path = "file", .type = '0', .xattrs = &value, .n_xattrs = 1
+	};
+	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = NULL;
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(tar, ROOM);
+	EB_AUTOBUF(deb, ROOM);
+	EB_AUTOBUF(long_name, ROOM);
+
+	for (int i = 0; i < 4000; i++)
+		eb_buf_addc(&long_name, i % 100 ? 'n' : '/');
+	for (int i = 0; i < 100; i++) {
+		long_name.data[0] = (char)('a' + i % 26);
+		mkdeb_tar_file(&tar, eb_buf_str(&long_name), "");
+	}
+	mkdeb_tar_end(&tar);
+	mkdeb(&deb, "gz", MKDEB_CONTROL, &tar);
+	lim.index_bytes = 300000;
+	CHECK_FAIL(pkg_deb_index_read(eb_reader_mem(deb.data, deb.len), "d", &lim, &x, &e),
+		   EB_E_LIMIT, "(limit 'index_bytes')", e);
+	lim.index_bytes = 500000;
+	CHECK_OK(pkg_deb_index_read(eb_reader_mem(deb.data, deb.len), "d", &lim, &x, &e), e);
+	eb_buf_clear(&tar);
+	eb_buf_clear(&deb);
+	for (int i = 0; i < 1000; i++)
+		mkdeb_tar_add(&tar, &named, NULL);
+	mkdeb_tar_end(&tar);
+	mkdeb(&deb, "gz", MKDEB_CONTROL, &tar);
+	lim.index_bytes = 40000;
+	x = pkg_deb_index_free(x);
+	CHECK_FAIL(pkg_deb_index_read(eb_reader_mem(deb.data, deb.len), "d", &lim, &x, &e),
+		   EB_E_LIMIT, "data.tar: 'file': with it the list of members", e);
+}
+
 TEST(deb, index_read_refuses_decompression_bombs)
 {
 	enum { BOMB = 64 << 20 };

@@ -18,11 +18,12 @@
 #include "pkg/deb_internal.h"
 
 /* The largest control.tar of Debian is some 10 MiB (file lists of big data packages), the largest
- * data.tar some 4 GiB, the most files some 100000. */
+ * data.tar some 4 GiB, the most files some 100000 with 12 MiB of names. */
 const struct pkg_deb_limits pkg_deb_default_limits = {
 	.control_bytes = 64 * 1024 * 1024,
 	.data_bytes = (uint64_t)16 * 1024 * 1024 * 1024,
-	.entries = 1000000,
+	.entries = 250000,
+	.index_bytes = (size_t)48 * 1024 * 1024,
 };
 
 /* ---- the archive ---- */
@@ -257,6 +258,14 @@ static int data_entry(struct pkg_deb_index *x, const struct oci_tar_entry *m, si
 				     .n_xattrs = m->n_xattrs };
 	if (m->type == '1' || m->type == '2')
 		e->link = eb_arena_strdup(x->arena, m->link);
+	if (eb_arena_used(x->arena) > lim->index_bytes) {
+		autofree char *shown = eb_printable(m->path, 200);
+
+		return eb_throw(err, EB_E_LIMIT,
+				"'%s': with it the list of members takes more than %zu bytes "
+				"(limit 'index_bytes')",
+				shown, lim->index_bytes);
+	}
 	return 0;
 }
 

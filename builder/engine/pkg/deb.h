@@ -38,6 +38,7 @@ struct pkg_deb_limits {
 	uint64_t control_bytes; /* control.tar uncompressed */
 	uint64_t data_bytes;	/* data.tar uncompressed */
 	uint64_t entries;
+	size_t index_bytes; /* names, links, attributes and texts, in memory */
 };
 extern const struct pkg_deb_limits pkg_deb_default_limits;
 

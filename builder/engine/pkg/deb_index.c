@@ -22,8 +22,8 @@
 #include "pkg/control.h"
 #include "pkg/deb_internal.h"
 
-/* The whole file; a hundred bytes an entry. */
-#define MAX_INDEX_BYTES ((size_t)256 * 1024 * 1024)
+/* The whole file: twice the 'index_bytes' of a package, for what has to be escaped. */
+#define MAX_INDEX_BYTES ((size_t)96 * 1024 * 1024)
 /* Of one entry; file systems hold 64 KiB of them at most. */
 enum { MAX_XATTRS = 64 };
 
