@@ -301,6 +301,24 @@ static int open_named(int dirfd, const char *name, uint32_t mode, char **temp)
 	return fd;
 }
 
+static void own_name(int fd, char out[static 64])
+{
+	snprintf(out, 64, "/proc/self/fd/%d", fd);
+}
+
+/* A file without a name, if it can be given one later: that goes through /proc, which a root of
+ * one's own may lack. -1 otherwise. */
+static int open_nameless(int dirfd, uint32_t mode)
+{
+	autofd int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+	char self[64];
+
+	if (fd < 0)
+		return -1;
+	own_name(fd, self);
+	return faccessat(AT_FDCWD, self, F_OK, 0) == 0 ? EB_TAKE_FD(fd) : -1;
+}
+
 int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode, struct eb_tmpfile *ret,
 		    struct eb_error **err)
 {
@@ -322,7 +340,7 @@ int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode, str
 	if (r < 0)
 		return r;
 	temp = make_temp_name(name);
-	fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+	fd = open_nameless(dirfd, mode);
 	nameless = fd >= 0;
 	if (!nameless)
 		fd = open_named(dirfd, name, mode, &temp);
@@ -343,7 +361,7 @@ static int link_name(struct eb_tmpfile *t, bool replace, struct eb_error **err)
 {
 	char self[64];
 
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", t->fd);
+	own_name(t->fd, self);
 	if (linkat(AT_FDCWD, self, t->dirfd, t->name, AT_SYMLINK_FOLLOW) == 0) {
 		free(t->temp_name);
 		t->temp_name = NULL;

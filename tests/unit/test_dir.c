@@ -2,7 +2,9 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -225,14 +227,46 @@ static int use_taken_names(const char *path)
 
 TEST(dir, tmpfile_with_a_name_is_always_a_new_file)
 {
+	const char *path = test_path("f");
 	int status = -1;
 	pid_t pid = fork();
 
 	CHECK(pid >= 0);
 	if (pid == 0)
-		_exit(use_taken_names(test_path("f")));
+		_exit(use_taken_names(path));
 	CHECK_INT(waitpid(pid, &status, 0), pid);
 	CHECK(WIFEXITED(status));
 	if (WEXITSTATUS(status) != 77) /* where filters of system calls are not to be had */
 		CHECK_INT(WEXITSTATUS(status), 0);
+}
+
+/* 0 when a file can be published where /proc is not mounted. */
+static int write_without_proc(const char *path)
+{
+	if ((unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/proc", "tmpfs", 0, NULL) < 0)
+		return 77;
+	if (access("/proc/self", F_OK) == 0)
+		return 1;
+	return eb_file_write(path, "text", 4, 0644, NULL) < 0 ? 2 : 0;
+}
+
+TEST(dir, files_are_published_without_proc)
+{
+	EB_AUTOBUF(b, 100);
+	const char *path = test_path("f");
+	int status = -1;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0)
+		_exit(write_without_proc(path));
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		test_skip("no mounts of one's own here");
+	CHECK_INT(WEXITSTATUS(status), 0);
+	CHECK_INT(eb_file_read(path, &b, NULL), 0);
+	CHECK_STR(eb_buf_str(&b), "text");
 }
