@@ -20,6 +20,7 @@
 #define OCI_ANN_BASE_NAME "org.opencontainers.image.base.name"
 #define OCI_ANN_BASE_DIGEST "org.opencontainers.image.base.digest"
 #define OCI_ANN_CONTAINERD_NAME "io.containerd.image.name"
+#define OCI_ANN_CONTAINERS_ZSTD "io.github.containers.compression.zstd" /* "true", in an index */
 #define OCI_ANN_COSIGN_SIGNATURE "dev.cosignproject.cosign/signature"
 
 /* The bundle: artifactType of its manifest and of the root index, the types of its blobs, and the

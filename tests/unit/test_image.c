@@ -13,16 +13,22 @@ struct fixture {
 	struct img_image image;
 };
 
-static void start(struct fixture *f, const char *recipe)
+static void start_with(struct fixture *f, const char *recipe, enum eb_codec_kind compression)
 {
 	autoerror struct eb_error *e = NULL;
 
 	*f = (struct fixture){ .session = NULL };
 	demo_init(&f->m, 2);
+	f->m.env.compression = compression;
 	demo_all(&f->m);
 	f->session = img_session_new(&f->m.env);
 	CHECK_OK(img_chain_load(test_path("recipes/%s", recipe), &f->chain, &e), e);
 	CHECK_OK(img_image_plan(f->session, &f->chain, NULL, 0, IMG_TRUST_LOCK, &f->image, &e), e);
+}
+
+static void start(struct fixture *f, const char *recipe)
+{
+	start_with(f, recipe, EB_CODEC_NONE);
 }
 
 static void end(struct fixture *f)
@@ -75,6 +81,27 @@ TEST(image, documents_fit_together)
 		CHECK_STR(json_string_value(json_array_get(json_object_get(c.config, "Env"), 0)),
 			  "PATH=/usr/bin");
 		CHECK_STR(c.history[3].created_by, "ess-bundle recipe app: image");
+	}
+}
+
+TEST(image, index_says_which_layers_are_zstd)
+{
+	static const enum eb_codec_kind kinds[] = { EB_CODEC_NONE, EB_CODEC_GZIP, EB_CODEC_ZSTD };
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(kinds); i++) {
+		EB_CLEANUP(end_p) struct fixture f;
+		EB_CLEANUP(oci_manifest_release_p) struct oci_manifest index = { .n_items = 0 };
+		autoerror struct eb_error *e = NULL;
+
+		start_with(&f, "base", kinds[i]);
+		CHECK_OK(oci_index_json_parse(f.image.index.text, f.image.index.desc.size, &index,
+					      &e),
+			 e);
+		CHECK_INT(index.n_items, 2);
+		for (size_t k = 0; k < 2; k++)
+			CHECK_STR(
+				oci_descriptor_annotation(&index.items[k], OCI_ANN_CONTAINERS_ZSTD),
+				kinds[i] == EB_CODEC_ZSTD ? "true" : NULL);
 	}
 }
 

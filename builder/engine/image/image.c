@@ -198,8 +198,15 @@ static void write_index(const struct img_env *env, struct img_image *image)
 
 	oci_manifest_init(&m, true);
 	annotate(env, image->chain, image->version, &m);
-	for (size_t i = 0; i < image->n_platforms; i++)
-		oci_manifest_add(&m, &image->platforms[i].manifest.desc);
+	for (size_t i = 0; i < image->n_platforms; i++) {
+		EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor d = { 0 };
+
+		oci_descriptor_copy(&image->platforms[i].manifest.desc, &d);
+		/* skopeo 1.18 adds it while it copies, and with it the index gets another digest */
+		if (env->compression == EB_CODEC_ZSTD)
+			oci_descriptor_annotate(&d, OCI_ANN_CONTAINERS_ZSTD, "true");
+		oci_manifest_add(&m, &d);
+	}
 	image->index.text = oci_manifest_write(&m, &n);
 	oci_descriptor_of(OCI_MT_INDEX, image->index.text, n, &image->index.desc);
 }
