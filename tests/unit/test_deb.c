@@ -6,6 +6,7 @@
 #include "base/stream.h"
 #include "mkdeb.h"
 #include "pkg/cache.h"
+#include "pkg/input.h"
 #include "testlib.h"
 
 enum { ROOM = 8 << 20 };
@@ -51,9 +52,9 @@ static void sample_tar(struct eb_buf *tar)
 static void check_sample(const struct pkg_deb_index *x)
 {
 	autofree char *description = pkg_deb_field(x, "description");
-	const struct pkg_deb_entry *e = x->entries;
+	const struct pkg_entry *e = x->files.entries;
 
-	CHECK_INT(x->n_entries, 7);
+	CHECK_INT(x->files.n_entries, 7);
 	CHECK_STR(x->control, MKDEB_CONTROL);
 	CHECK_STR(x->scripts, "postinst");
 	CHECK_HAS(x->md5sums, "usr/bin/x");
@@ -108,12 +109,12 @@ TEST(deb, index_survives_its_stored_form)
 	sample_tar(&tar);
 	mkdeb(&deb, "", MKDEB_CONTROL, &tar);
 	CHECK_OK(index_of(&deb, &x, &e), e);
-	x->entries[1].mtime_sec = -77;
+	x->files.entries[1].mtime_sec = -77;
 	pkg_deb_index_write(x, &text);
 	CHECK_HAS(eb_buf_str(&text), "usr/100%25 t%09ab\t\n");
 	CHECK_OK(pkg_deb_index_parse(text.data, text.len, &y, &e), e);
 	check_sample(y);
-	CHECK_INT(y->entries[1].mtime_sec, -77);
+	CHECK_INT(y->files.entries[1].mtime_sec, -77);
 	pkg_deb_index_write(y, &again);
 	CHECK_STR(eb_buf_str(&again), eb_buf_str(&text));
 }
@@ -149,9 +150,9 @@ TEST(deb, index_parse_refuses_what_it_did_not_write)
 
 	for (size_t i = 0; i < EB_ARRAY_LEN(bad); i++)
 		CHECK_FAIL(pkg_deb_index_parse(bad[i], strlen(bad[i]), &x, &e), EB_E_FORMAT,
-			   "package index", e);
+			   "stored index", e);
 	CHECK_OK(pkg_deb_index_parse(good, strlen(good), &x, &e), e);
-	CHECK_INT(x->entries[0].xattrs[0].size, 2);
+	CHECK_INT(x->files.entries[0].xattrs[0].size, 2);
 }
 
 TEST(deb, index_read_refuses_wrong_members)
@@ -406,6 +407,31 @@ static void end(struct cached *c)
 }
 EB_DEFINE_RELEASE(struct cached, end)
 
+static struct pkg_input input_of(const struct cached *c)
+{
+	return (struct pkg_input){
+		.kind = PKG_INPUT_DEB, .what = "demo", .sha256 = c->sha256, .size = c->deb.len
+	};
+}
+
+static int cached_index(const struct cached *c, struct pkg_deb_index **ret, struct eb_error **err)
+{
+	const struct pkg_input in = input_of(c);
+	struct pkg_index *x = NULL;
+	int r = pkg_input_index(&c->cache, &in, &x, err);
+
+	if (r >= 0)
+		*ret = (struct pkg_deb_index *)x;
+	return r;
+}
+
+static int cached_data(const struct cached *c, struct pkg_data **ret, struct eb_error **err)
+{
+	const struct pkg_input in = input_of(c);
+
+	return pkg_data_open(&c->cache, &in, ret, err);
+}
+
 /* Overwrite one byte of a file of the cache. */
 static void damage(const char *path, long offset)
 {
@@ -432,7 +458,7 @@ TEST(deb, index_cached_is_made_once_and_remade_when_damaged)
 	for (int i = 0; i < 3; i++) {
 		EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = NULL;
 
-		CHECK_OK(pkg_deb_index_cached(&c.cache, c.sha256, c.deb.len, "demo", &x, &e), e);
+		CHECK_OK(cached_index(&c, &x, &e), e);
 		check_sample(x);
 		if (i == 0)
 			damage(derived, 90);
@@ -440,16 +466,15 @@ TEST(deb, index_cached_is_made_once_and_remade_when_damaged)
 	/* The derived file alone answers now. */
 	CHECK_INT(remove(source), 0);
 	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = NULL;
-	CHECK_OK(pkg_deb_index_cached(&c.cache, c.sha256, c.deb.len, "demo", &x, &e), e);
+	CHECK_OK(cached_index(&c, &x, &e), e);
 	CHECK_INT(remove(derived), 0);
 	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *y = NULL;
-	CHECK_FAIL(pkg_deb_index_cached(&c.cache, c.sha256, c.deb.len, "demo", &y, &e),
-		   EB_E_NOT_FOUND, "demo", e);
+	CHECK_FAIL(cached_index(&c, &y, &e), EB_E_NOT_FOUND, "demo", e);
 }
 
 TEST(deb, data_streams_members_to_the_verified_end)
 {
-	EB_CLEANUP(pkg_deb_data_free_p) struct pkg_deb_data *d = NULL;
+	EB_CLEANUP(pkg_data_free_p) struct pkg_data *d = NULL;
 	EB_CLEANUP(end_p) struct cached c;
 	autoerror struct eb_error *e = NULL;
 	struct oci_tar_entry m;
@@ -458,20 +483,20 @@ TEST(deb, data_streams_members_to_the_verified_end)
 	int r;
 
 	start(&c);
-	CHECK_OK(pkg_deb_data_open(&c.cache, c.sha256, c.deb.len, "demo", &d, &e), e);
+	CHECK_OK(cached_data(&c, &d, &e), e);
 	for (uint32_t i = 0; i < 4; i++) {
-		CHECK_INT(pkg_deb_data_next(d, &m, &number, &e), 1);
+		CHECK_INT(pkg_data_next(d, &m, &number, &e), 1);
 		CHECK_INT(number, i);
 	}
 	CHECK_STR(m.path, "usr/bin/ping");
-	CHECK_INT(pkg_deb_data_read(d, text, sizeof(text), &e), 5);
+	CHECK_INT(pkg_data_read(d, text, sizeof(text), &e), 5);
 	CHECK(memcmp(text, "hello", 5) == 0);
-	CHECK_INT(pkg_deb_data_read(d, text, sizeof(text), &e), 0);
-	while ((r = pkg_deb_data_next(d, &m, &number, &e)) > 0)
+	CHECK_INT(pkg_data_read(d, text, sizeof(text), &e), 0);
+	while ((r = pkg_data_next(d, &m, &number, &e)) > 0)
 		;
 	CHECK_OK(r, e);
 	CHECK_INT(number, 6);
-	CHECK_OK(pkg_deb_data_drain(d, &e), e);
+	CHECK_OK(pkg_data_drain(d, &e), e);
 }
 
 TEST(deb, data_of_a_damaged_file_is_a_digest_mismatch)
@@ -480,7 +505,7 @@ TEST(deb, data_of_a_damaged_file_is_a_digest_mismatch)
 
 	/* In the ar header, the control part, the compressed data, the last byte. */
 	for (int i = 0; i < 4; i++) {
-		EB_CLEANUP(pkg_deb_data_free_p) struct pkg_deb_data *d = NULL;
+		EB_CLEANUP(pkg_data_free_p) struct pkg_data *d = NULL;
 		EB_CLEANUP(end_p) struct cached c;
 		struct oci_tar_entry m;
 		uint32_t number;
@@ -493,8 +518,8 @@ TEST(deb, data_of_a_damaged_file_is_a_digest_mismatch)
 			     : i == 1 ? 200
 			     : i == 2 ? (long)c.deb.len - PAD - 300
 				      : (long)c.deb.len - 2);
-		r = pkg_deb_data_open(&c.cache, c.sha256, c.deb.len, "demo", &d, &e);
-		while (r >= 0 && (r = pkg_deb_data_next(d, &m, &number, &e)) > 0)
+		r = cached_data(&c, &d, &e);
+		while (r >= 0 && (r = pkg_data_next(d, &m, &number, &e)) > 0)
 			;
 		CHECK_FAIL(r, EB_E_DIGEST, "demo", e);
 	}
@@ -502,7 +527,7 @@ TEST(deb, data_of_a_damaged_file_is_a_digest_mismatch)
 
 TEST(deb, data_drain_checks_the_hash)
 {
-	EB_CLEANUP(pkg_deb_data_free_p) struct pkg_deb_data *d = NULL;
+	EB_CLEANUP(pkg_data_free_p) struct pkg_data *d = NULL;
 	EB_CLEANUP(end_p) struct cached c;
 	autoerror struct eb_error *e = NULL;
 	char path[512];
@@ -510,6 +535,6 @@ TEST(deb, data_drain_checks_the_hash)
 	start(&c);
 	snprintf(path, sizeof(path), "%s/sources/sha256/%s", test_path("cache"), c.sha256);
 	damage(path, (long)c.deb.len - 2);
-	CHECK_OK(pkg_deb_data_open(&c.cache, c.sha256, c.deb.len, "demo", &d, &e), e);
-	CHECK_FAIL(pkg_deb_data_drain(d, &e), EB_E_DIGEST, "demo", e);
+	CHECK_OK(cached_data(&c, &d, &e), e);
+	CHECK_FAIL(pkg_data_drain(d, &e), EB_E_DIGEST, "demo", e);
 }

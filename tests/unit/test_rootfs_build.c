@@ -60,7 +60,7 @@ TEST(rootfs_build, stages_follow_one_another)
 	FIXTURE(f);
 
 	CHECK_OK(build(&f, "files: [{path: /etc/mine, content: xy}]\n", &e), e);
-	CHECK_INT(f.fs.n_inputs, 2);
+	CHECK_INT(f.fs.inputs.n, 2);
 	CHECK(node(&f, "usr/lib/libdemo.so.1")->inherited);
 	CHECK(node(&f, "usr/lib/libdemo-alias.so.1")->link == node(&f, "usr/lib/libdemo.so.1"));
 	CHECK_INT(node(&f, "usr/lib/libdemo.so")->type, RFS_SYMLINK);

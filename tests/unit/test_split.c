@@ -7,8 +7,7 @@ enum { MAX_INPUTS = 64, SMALL = 1000, LARGE = IMG_OWN_BYTES };
 /* A tree made by hand: packages with files of any size, none of which is ever read. */
 struct fixture {
 	struct rfs_tree *t;
-	struct rcp_locked_package packages[MAX_INPUTS];
-	const struct rcp_locked_package *inputs[MAX_INPUTS];
+	struct pkg_input inputs[MAX_INPUTS];
 	unsigned int origins[MAX_INPUTS];
 	size_t n;
 	uint32_t member;
@@ -36,13 +35,13 @@ static unsigned int package(struct fixture *f, const char *name, const char *sou
 	size_t i = f->n++;
 
 	CHECK(i < MAX_INPUTS);
-	f->packages[i] = (struct rcp_locked_package){
+	f->inputs[i] = (struct pkg_input){
+		.kind = PKG_INPUT_DEB,
 		.name = eb_arena_strdup(f->t->arena, name),
-		.source = eb_arena_strdup(f->t->arena, source),
+		.group = eb_arena_strdup(f->t->arena, source),
 		.version = "1",
 	};
-	f->inputs[i] = &f->packages[i];
-	f->origins[i] = rfs_tree_origin(f->t, RFS_ORIGIN_PACKAGE, f->packages[i].name,
+	f->origins[i] = rfs_tree_origin(f->t, RFS_ORIGIN_PACKAGE, f->inputs[i].name,
 					(unsigned int)i, 0);
 	return f->origins[i];
 }

@@ -9,28 +9,23 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stream.h"
-#include "pkg/deb.h"
+#include "pkg/input.h"
 
 enum { IO_BYTES = 64 * 1024 };
 
 struct emitter {
 	const struct img_emit *x;
 	struct oci_layer *layer;
-	struct pkg_deb_data *deb; /* the open package, or NULL */
-	unsigned int deb_origin;
+	struct pkg_data *data;	    /* of the open input, or NULL */
+	unsigned int origin;	    /* whose that is */
 	struct oci_tar_entry entry; /* where it stands */
 	uint32_t member;
 	char *buf;
 };
 
-static char *package_text(const struct rcp_locked_package *p)
+static const struct pkg_input *input_of(const struct img_emit *x, unsigned int origin)
 {
-	return eb_xasprintf("package %s %s (%s)", p->name, p->version, p->deb_arch);
-}
-
-static const struct rcp_locked_package *package_of(const struct img_emit *x, unsigned int origin)
-{
-	return x->inputs[x->tree->origins[origin].input];
+	return &x->inputs[x->tree->origins[origin].input];
 }
 
 static void describe(const struct img_emit *x, const struct img_member *m, struct oci_tar_entry *e)
@@ -60,38 +55,38 @@ static void describe(const struct img_emit *x, const struct img_member *m, struc
 	}
 }
 
-/* Finish with the open package: the rest is read, so that its hash has been checked. */
-static int close_deb(struct emitter *em, struct eb_error **err)
+/* Finish with the open input: the rest is read, so that its hash has been checked. */
+static int close_input(struct emitter *em, struct eb_error **err)
 {
-	int r = em->deb ? pkg_deb_data_drain(em->deb, err) : 0;
+	int r = em->data ? pkg_data_drain(em->data, err) : 0;
 
-	em->deb = pkg_deb_data_free(em->deb);
+	em->data = pkg_data_free(em->data);
 	return r;
 }
 
-/* Bring the package of `origin` to member `want`. */
+/* Bring the input of `origin` to member `want`. */
 static int seek_member(struct emitter *em, unsigned int origin, uint32_t want,
 		       struct eb_error **err)
 {
-	const struct rcp_locked_package *p = package_of(em->x, origin);
-	autofree char *what = package_text(p);
+	const struct pkg_input *in = input_of(em->x, origin);
 	int r = 0;
 
-	if (em->deb && (em->deb_origin != origin || em->member >= want))
-		r = close_deb(em, err);
-	if (r >= 0 && !em->deb) {
-		r = pkg_deb_data_open(em->x->env->cache, p->sha256, p->size, what, &em->deb, err);
-		em->deb_origin = origin;
+	if (em->data && (em->origin != origin || em->member >= want))
+		r = close_input(em, err);
+	if (r >= 0 && !em->data) {
+		r = pkg_data_open(em->x->env->cache, in, &em->data, err);
+		em->origin = origin;
 		em->member = 0;
 		if (r >= 0)
-			r = pkg_deb_data_next(em->deb, &em->entry, &em->member, err);
+			r = pkg_data_next(em->data, &em->entry, &em->member, err);
 		if (r == 0)
-			return eb_throw(err, EB_E_FORMAT, "%s: is empty", what);
+			return eb_throw(err, EB_E_FORMAT, "%s: is empty", in->what);
 	}
 	while (r >= 0 && em->member < want) {
-		r = pkg_deb_data_next(em->deb, &em->entry, &em->member, err);
+		r = pkg_data_next(em->data, &em->entry, &em->member, err);
 		if (r == 0)
-			return eb_throw(err, EB_E_FORMAT, "%s: ends before member %u", what, want);
+			return eb_throw(err, EB_E_FORMAT, "%s: ends before member %u", in->what,
+					want);
 	}
 	return r;
 }
@@ -105,11 +100,12 @@ static int copy_member(struct emitter *em, const struct rfs_node *n, struct eb_e
 		return r;
 	if (em->entry.size != n->size)
 		return eb_throw(err, EB_E_DIGEST,
-				"member '%s' has %llu bytes, the package's index says %llu",
+				"member '%s' has %llu bytes, the index of its %s says %llu",
 				em->entry.path, (unsigned long long)em->entry.size,
+				pkg_input_noun(input_of(em->x, n->content.origin)->kind),
 				(unsigned long long)n->size);
 	while (left > 0) {
-		ssize_t got = pkg_deb_data_read(em->deb, em->buf, IO_BYTES, err);
+		ssize_t got = pkg_data_read(em->data, em->buf, IO_BYTES, err);
 
 		if (got < 0)
 			return (int)got;
@@ -181,7 +177,7 @@ static int emit_all(struct emitter *em, const struct img_group *g, struct oci_la
 		if (r < 0)
 			return eb_prefix(err, r, "layer '%s': /%s", g->name, g->members[i].path);
 	}
-	r = close_deb(em, err);
+	r = close_input(em, err);
 	if (r >= 0)
 		r = oci_layer_finish(em->layer, ret, err);
 	return r < 0 ? eb_prefix(err, r, "layer '%s'", g->name) : 0;
@@ -196,7 +192,7 @@ int img_emit_layer(const struct img_emit *x, const struct img_group *g, struct e
 	struct emitter em = { .x = x, .layer = layer, .buf = buf };
 	int r = emit_all(&em, g, ret, err);
 
-	pkg_deb_data_free(em.deb);
+	pkg_data_free(em.data);
 	return r;
 }
 
@@ -230,7 +226,7 @@ int img_reader_node(struct img_reader *rd, const struct rfs_node *n, struct eb_b
 		break;
 	}
 	r = seek_member(&rd->em, n->content.origin, n->content.member, err);
-	while (r >= 0 && (got = pkg_deb_data_read(rd->em.deb, rd->em.buf, IO_BYTES, err)) > 0)
+	while (r >= 0 && (got = pkg_data_read(rd->em.data, rd->em.buf, IO_BYTES, err)) > 0)
 		eb_buf_add(out, rd->em.buf, (size_t)got);
 	if (r < 0 || got < 0)
 		return r < 0 ? r : (int)got;
@@ -239,13 +235,13 @@ int img_reader_node(struct img_reader *rd, const struct rfs_node *n, struct eb_b
 
 int img_reader_finish(struct img_reader *rd, struct eb_error **err)
 {
-	return close_deb(&rd->em, err);
+	return close_input(&rd->em, err);
 }
 
 struct img_reader *img_reader_free(struct img_reader *rd)
 {
 	if (rd) {
-		pkg_deb_data_free(rd->em.deb);
+		pkg_data_free(rd->em.data);
 		free(rd->em.buf);
 		free(rd);
 	}

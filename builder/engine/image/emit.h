@@ -9,18 +9,18 @@ struct eb_buf;
 struct img_emit {
 	const struct img_env *env;
 	const struct rfs_tree *tree;
-	const struct rcp_locked_package *const *inputs; /* by rfs_origin.input */
+	const struct pkg_input *inputs; /* by rfs_origin.input */
 	const struct eb_codec *codec;
 	int64_t epoch_sec; /* no time in the layer is later */
 	unsigned int task; /* progress, in bytes of file content; 0 = none */
 };
 
-/* out may be NULL (measure only). Errors: EB_E_DIGEST for a damaged package, those of out. */
+/* out may be NULL (measure only). Errors: EB_E_DIGEST for a damaged input, those of out. */
 int img_emit_layer(const struct img_emit *x, const struct img_group *g, struct eb_writer *out,
 		   struct oci_layer_result *ret, struct eb_error **err) EB_MUST_CHECK;
-/* Contents of single files, for fix-ups. The package of the last one stays open, so files asked for
+/* Contents of single files, for fix-ups. The input of the last one stays open, so files asked for
  * in the order of their archive cost one pass. Nothing read is to be believed before finish has
- * checked the open package's hash. */
+ * checked the open input's hash. */
 struct img_reader;
 struct img_reader *img_reader_new(const struct img_emit *x) EB_MALLOC; /* borrows x */
 int img_reader_node(struct img_reader *rd, const struct rfs_node *n, struct eb_buf *out,

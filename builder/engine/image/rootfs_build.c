@@ -17,11 +17,9 @@ struct builder {
 	const struct img_chain *chain;
 	const char *arch;
 	struct rfs_tree *tree;
-	const struct rcp_locked_package **inputs;
-	size_t n_inputs;
-	struct pkg_deb_index **index; /* by input */
-	size_t *first;		      /* first[s] .. first[s + 1]: inputs of stage s */
-	struct eb_arena *arena;	      /* small arrays, freed at the end */
+	struct img_inputs inputs;
+	struct pkg_index **index; /* by input */
+	struct eb_arena *arena;	  /* small arrays, freed at the end */
 	struct rfs_rule *rules;
 	size_t n_rules;
 	struct rfs_diversion *diversions;
@@ -31,39 +29,17 @@ struct builder {
 void img_rootfs_release(struct img_rootfs *r)
 {
 	rfs_tree_free(r->tree);
-	free(r->inputs);
+	img_inputs_release(&r->inputs);
 	*r = (struct img_rootfs){ 0 };
 }
 
-/* ---- packages ---- */
+/* ---- inputs ---- */
 
 static int load_index(void *ctx, size_t i, struct eb_error **err)
 {
 	struct builder *b = ctx;
-	const struct rcp_locked_package *p = b->inputs[i];
-	autofree char *what = eb_xasprintf("package %s %s (%s)", p->name, p->version, p->deb_arch);
 
-	return pkg_deb_index_cached(b->env->cache, p->sha256, p->size, what, &b->index[i], err);
-}
-
-static void list_inputs(struct builder *b)
-{
-	size_t max = 0, n = 0;
-
-	for (size_t s = 0; s < b->chain->n; s++)
-		max += b->chain->stage[s].lock->n_packages;
-	b->inputs = eb_xcalloc(max, sizeof(*b->inputs));
-	b->first = eb_arena_alloc(b->arena, (b->chain->n + 1) * sizeof(*b->first));
-	for (size_t s = 0; s < b->chain->n; s++) {
-		const struct rcp_lock *l = b->chain->stage[s].lock;
-
-		b->first[s] = n;
-		for (size_t i = 0; i < l->n_packages; i++)
-			if (strcmp(l->packages[i].arch, b->arch) == 0)
-				b->inputs[n++] = &l->packages[i];
-	}
-	b->first[b->chain->n] = b->n_inputs = n;
-	b->index = eb_arena_alloc(b->arena, (n + 1) * sizeof(struct pkg_deb_index *));
+	return pkg_input_index(b->env->cache, &b->inputs.items[i], &b->index[i], err);
 }
 
 static bool has_fixup(const struct img_chain *c, const char *name)
@@ -120,9 +96,28 @@ static int where_wanted(const struct rcp_recipe *rcp, const char *name, int code
 	return eb_prefix(err, code, "%s", rcp->file);
 }
 
-static int add_packages(struct builder *b, size_t s, struct eb_error **err)
+/* How the members of each kind become entries of the tree. */
+static int add_input(struct builder *b, size_t i, unsigned int origin,
+		     const struct rfs_merge_options *o, struct eb_error **err)
+{
+	const struct pkg_input *in = &b->inputs.items[i];
+
+	switch (in->kind) {
+	case PKG_INPUT_DEB:
+		return pkg_deb_to_tree(b->tree, origin, (const struct pkg_deb_index *)b->index[i],
+				       o, err);
+	case PKG_INPUT_WHEEL:
+	case PKG_INPUT_ARCHIVE:
+	case PKG_INPUT_FILE:
+		break;
+	}
+	return eb_throw(err, EB_E_UNSUPPORTED, "%s: cannot be put into an image", in->what);
+}
+
+static int add_inputs(struct builder *b, size_t s, struct eb_error **err)
 {
 	struct img_chain upto = img_chain_upto(b->chain, s);
+	const struct img_inputs *in = &b->inputs;
 	struct rfs_merge_options o = { .rules = b->rules,
 				       .n_rules = b->n_rules,
 				       .diversions = b->diversions,
@@ -130,14 +125,18 @@ static int add_packages(struct builder *b, size_t s, struct eb_error **err)
 				       .merged_usr = has_fixup(&upto, "usrmerge"),
 				       .epoch_sec = img_epoch(b->env, &upto) };
 
-	for (size_t i = b->first[s]; i < b->first[s + 1]; i++) {
+	for (size_t i = in->first[s]; i < in->first[s + 1]; i++) {
+		const struct rcp_pos *asked = in->asked[i];
 		unsigned int origin = rfs_tree_origin(b->tree, RFS_ORIGIN_PACKAGE,
-						      b->inputs[i]->name, (unsigned int)i,
+						      in->items[i].name, (unsigned int)i,
 						      (unsigned int)s);
-		int r = pkg_deb_to_tree(b->tree, origin, b->index[i], &o, err);
+		int r = add_input(b, i, origin, &o, err);
 
+		if (r < 0 && asked)
+			return eb_prefix(err, r, "%s:%u:%u", asked->file, asked->line,
+					 asked->column);
 		if (r < 0)
-			return where_wanted(img_recipe(&upto), b->inputs[i]->name, r, err);
+			return where_wanted(img_recipe(&upto), in->items[i].name, r, err);
 	}
 	return 0;
 }
@@ -347,7 +346,7 @@ static int run_fixups(const struct img_chain *upto, const struct rfs_fixup_env *
 static int fix_up(struct builder *b, size_t s, struct eb_error **err)
 {
 	struct img_chain upto = img_chain_upto(b->chain, s);
-	struct img_emit x = { .env = b->env, .tree = b->tree, .inputs = b->inputs };
+	struct img_emit x = { .env = b->env, .tree = b->tree, .inputs = b->inputs.items };
 	EB_CLEANUP(img_reader_free_p) struct img_reader *reader = img_reader_new(&x);
 	struct rfs_fixup_env f = { .tree = b->tree,
 				   .arch = b->arch,
@@ -374,7 +373,7 @@ static int build_stage(struct builder *b, size_t s, struct eb_error **err)
 		rfs_inherit(b->tree);
 	add_rules(b, rcp);
 	add_diversions(b, rcp);
-	r = add_packages(b, s, err);
+	r = add_inputs(b, s, err);
 	if (r < 0)
 		return r;
 	origin = rfs_tree_origin(b->tree, RFS_ORIGIN_RECIPE, rcp->name, 0, (unsigned int)s);
@@ -390,12 +389,13 @@ static int build_all(struct builder *b, struct eb_error **err)
 {
 	int r;
 
-	list_inputs(b);
-	r = eb_pool_map(b->env->pool, b->n_inputs, load_index, b, err);
+	img_inputs_list(b->chain, b->arch, b->tree->arena, &b->inputs);
+	b->index = eb_arena_alloc(b->arena, (b->inputs.n + 1) * sizeof(struct pkg_index *));
+	r = eb_pool_map(b->env->pool, b->inputs.n, load_index, b, err);
 	for (size_t s = 0; s < b->chain->n && r >= 0; s++)
 		r = build_stage(b, s, err);
-	for (size_t i = 0; i < b->n_inputs; i++)
-		pkg_deb_index_free(b->index[i]);
+	for (size_t i = 0; i < b->inputs.n; i++)
+		pkg_index_free(b->index[i]);
 	return r;
 }
 
@@ -410,9 +410,9 @@ int img_rootfs_build(const struct img_env *env, const struct img_chain *c, const
 
 	if (r < 0) {
 		rfs_tree_free(b.tree);
-		free(b.inputs);
+		img_inputs_release(&b.inputs);
 		return r;
 	}
-	*ret = (struct img_rootfs){ b.tree, b.inputs, b.n_inputs };
+	*ret = (struct img_rootfs){ b.tree, b.inputs };
 	return 0;
 }

@@ -1,13 +1,12 @@
 /* From a chain of recipes with locks to the tree of one architecture. */
 #pragma once
 
-#include "image/chain.h"
+#include "image/inputs.h"
 #include "rootfs/tree.h"
 
 struct img_rootfs {
 	struct rfs_tree *tree;
-	const struct rcp_locked_package **inputs; /* by rfs_origin.input; borrowed from the locks */
-	size_t n_inputs;
+	struct img_inputs inputs; /* by rfs_origin.input; strings of the locks and the tree */
 };
 
 int img_rootfs_build(const struct img_env *env, const struct img_chain *c, const char *arch,

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/chain.h"
-#include "pkg/deb.h"
+#include "pkg/input.h"
 
 enum { LIBRARY_MAX_BYTES = 16 * 1024 * 1024, MAX_SOURCES = 200000 };
 
@@ -106,21 +106,24 @@ int img_fetch(const struct img_env *env, const struct img_need *needs, size_t n,
 static int read_library(const struct img_env *env, const struct rcp_locked_codec *k,
 			struct eb_buf *out, struct eb_error **err)
 {
-	EB_CLEANUP(pkg_deb_data_free_p) struct pkg_deb_data *d = NULL;
+	EB_CLEANUP(pkg_data_free_p) struct pkg_data *d = NULL;
 	autofree char *what = eb_xasprintf("codec %s %s (%s)", k->kind, k->version, k->arch);
 	autofree char *buf = eb_xmalloc(65536);
+	const struct pkg_input in = {
+		.kind = PKG_INPUT_DEB, .what = what, .sha256 = k->sha256, .size = k->size
+	};
 	struct oci_tar_entry e;
 	uint32_t member;
 	bool found = false;
-	int r = pkg_deb_data_open(env->cache, k->sha256, k->size, what, &d, err);
+	int r = pkg_data_open(env->cache, &in, &d, err);
 
-	while (r >= 0 && (r = pkg_deb_data_next(d, &e, &member, err)) > 0) {
+	while (r >= 0 && (r = pkg_data_next(d, &e, &member, err)) > 0) {
 		ssize_t got;
 
 		if (e.type != '0' || strcmp(e.path, k->library) != 0)
 			continue;
 		found = true;
-		while ((got = pkg_deb_data_read(d, buf, 65536, err)) > 0)
+		while ((got = pkg_data_read(d, buf, 65536, err)) > 0)
 			eb_buf_add(out, buf, (size_t)got);
 		if (got < 0)
 			return (int)got;

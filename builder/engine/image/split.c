@@ -19,15 +19,15 @@ struct source {
 struct item {
 	const struct rfs_node *node;
 	size_t order;	  /* of the walk: path order */
-	const char *unit; /* package name, or "" */
+	const char *unit; /* the input's name, or "" */
 	int class;	  /* 0 links and small content, 1 archive members, 2 hard links */
-	const char *from; /* class 1: package that holds the bytes */
+	const char *from; /* class 1: name of the input that holds the bytes */
 	int group;
 };
 
 struct splitter {
 	const struct rfs_tree *tree;
-	const struct rcp_locked_package *const *inputs;
+	const struct pkg_input *inputs;
 	struct eb_arena *arena;
 	struct source *sources;
 	size_t n_sources, alloc_sources;
@@ -44,7 +44,7 @@ static const struct rfs_origin *origin_of(const struct splitter *s, unsigned int
 	return &s->tree->origins[i];
 }
 
-/* The source package of what an origin made, or NULL. */
+/* The source of what an origin made, or NULL. */
 static struct source *source_of(struct splitter *s, unsigned int origin)
 {
 	const struct rfs_origin *o = origin_of(s, origin);
@@ -52,16 +52,16 @@ static struct source *source_of(struct splitter *s, unsigned int origin)
 	if (o->kind != RFS_ORIGIN_PACKAGE)
 		return NULL;
 	for (size_t i = 0; !s->source_at[origin] && i < s->n_sources; i++)
-		if (strcmp(s->sources[i].name, s->inputs[o->input]->source) == 0)
+		if (strcmp(s->sources[i].name, s->inputs[o->input].group) == 0)
 			s->source_at[origin] = i + 1;
 	return s->source_at[origin] ? &s->sources[s->source_at[origin] - 1] : NULL;
 }
 
-static const char *package_name(const struct splitter *s, unsigned int origin)
+static const char *input_name(const struct splitter *s, unsigned int origin)
 {
 	const struct rfs_origin *o = origin_of(s, origin);
 
-	return o->kind == RFS_ORIGIN_PACKAGE ? s->inputs[o->input]->name : "";
+	return o->kind == RFS_ORIGIN_PACKAGE ? s->inputs[o->input].name : "";
 }
 
 static int add_source(struct splitter *s, unsigned int origin, struct eb_error **err)
@@ -74,7 +74,7 @@ static int add_source(struct splitter *s, unsigned int origin, struct eb_error *
 	r = eb_grow(&s->sources, &s->alloc_sources, s->n_sources + 1, sizeof(*s->sources), 100000,
 		    "source packages", err);
 	if (r >= 0)
-		s->sources[s->n_sources++] = (struct source){ s->inputs[o->input]->source, 0,
+		s->sources[s->n_sources++] = (struct source){ s->inputs[o->input].group, 0,
 							      NO_GROUP };
 	return r;
 }
@@ -110,12 +110,12 @@ static int collect(void *ctx, struct rfs_node *n, struct eb_error **err)
 	if (r < 0)
 		return r;
 	it = &s->items[s->n_items++];
-	*it = (struct item){ n, s->seen++, package_name(s, o->origin), 0, "", NO_GROUP };
+	*it = (struct item){ n, s->seen++, input_name(s, o->origin), 0, "", NO_GROUP };
 	if (n->link) {
 		it->class = 2;
 	} else if (n->type == RFS_FILE && n->content.kind == RFS_MEMBER) {
 		it->class = 1;
-		it->from = package_name(s, n->content.origin);
+		it->from = input_name(s, n->content.origin);
 	}
 	src = source_of(s, o->origin);
 	if (src && n->type == RFS_FILE && !n->link)
@@ -213,6 +213,8 @@ static int emission_order(const void *pa, const void *pb)
 	c = strcmp(a->from, b->from);
 	if (c)
 		return c;
+	if (a->class == 1 && a->node->content.origin != b->node->content.origin)
+		return a->node->content.origin < b->node->content.origin ? -1 : 1;
 	if (a->class == 1 && a->node->content.member != b->node->content.member)
 		return a->node->content.member < b->node->content.member ? -1 : 1;
 	return a->order < b->order ? -1 : a->order > b->order;
@@ -375,7 +377,7 @@ static void label_group(struct splitter *s, struct img_split *out, int group, co
 		if (s->items[i].group != group || strcmp(s->items[i].unit, last) == 0)
 			continue;
 		last = s->items[i].unit;
-		eb_buf_addf(&b, "%s%s %s", b.len ? ", " : "", last, s->inputs[o->input]->version);
+		eb_buf_addf(&b, "%s%s %s", b.len ? ", " : "", last, s->inputs[o->input].version);
 	}
 	g->label = eb_arena_strdup(s->arena, eb_buf_str(&b));
 }
@@ -413,7 +415,7 @@ static int fill(struct splitter *s, const char *recipe, struct img_split *out,
 	return r;
 }
 
-int img_split_tree(const struct rfs_tree *t, const struct rcp_locked_package *const *inputs,
+int img_split_tree(const struct rfs_tree *t, const struct pkg_input *inputs,
 		   const char *recipe_name, size_t inherited_layers, struct img_split *ret,
 		   struct eb_error **err)
 {

@@ -1,8 +1,8 @@
 /* Which layer holds what.
  *
- * Layers are cut so that images share them and an update changes little: packages are grouped by
- * their source package (they are updated together); a large source gets a layer of its own, the
- * small ones share a few layers, chosen by a hash of the source's name so that none moves when
+ * Layers are cut so that images share them and an update changes little: inputs are grouped by what
+ * is updated together (packages by their source package); a large source gets a layer of its own,
+ * the small ones share a few layers, chosen by a hash of the source's name so that none moves when
  * another comes or goes; what the recipe and the fix-ups made is the last layer. Layers of the
  * parent image are not repeated, only what changed since.
  *
@@ -13,6 +13,7 @@
 
 #include "image/chain.h"
 #include "image/cut.h"
+#include "pkg/input.h"
 #include "rootfs/tree.h"
 
 enum {
@@ -42,8 +43,8 @@ struct img_split {
 	size_t n;
 };
 
-/* inputs: the packages by rfs_origin.input. inherited_layers: how many the parent image has. */
-int img_split_tree(const struct rfs_tree *t, const struct rcp_locked_package *const *inputs,
+/* inputs: by rfs_origin.input. inherited_layers: how many the parent image has. */
+int img_split_tree(const struct rfs_tree *t, const struct pkg_input *inputs,
 		   const char *recipe_name, size_t inherited_layers, struct img_split *ret,
 		   struct eb_error **err) EB_MUST_CHECK;
 void img_split_release(struct img_split *s);

@@ -251,8 +251,8 @@ static int prepare(struct img_session *s, const struct img_chain *c, const char 
 	if (r >= 0)
 		r = img_rootfs_build(s->env, c, arch, &m->rootfs, err);
 	if (r >= 0)
-		r = img_split_tree(m->rootfs.tree, m->rootfs.inputs, img_recipe(c)->name, inherited,
-				   &m->split, err);
+		r = img_split_tree(m->rootfs.tree, m->rootfs.inputs.items, img_recipe(c)->name,
+				   inherited, &m->split, err);
 	return r;
 }
 
@@ -261,7 +261,7 @@ static void run_init(struct run *run, const struct img_session *s, const struct 
 {
 	*run = (struct run){ .emit = { .env = s->env,
 				       .tree = m->rootfs.tree,
-				       .inputs = m->rootfs.inputs,
+				       .inputs = m->rootfs.inputs.items,
 				       .codec = m->codec,
 				       .epoch_sec = img_epoch(s->env, c) },
 			     .split = &m->split };

@@ -19,10 +19,11 @@
 
 /* The largest control.tar of Debian is some 10 MiB (file lists of big data packages), the largest
  * data.tar some 4 GiB, the most files some 100000 with 12 MiB of names. */
+enum { MAX_ENTRIES = 250000 };
 const struct pkg_deb_limits pkg_deb_default_limits = {
 	.control_bytes = 64 * 1024 * 1024,
 	.data_bytes = (uint64_t)16 * 1024 * 1024 * 1024,
-	.entries = 250000,
+	.entries = MAX_ENTRIES,
 	.index_bytes = (size_t)48 * 1024 * 1024,
 };
 
@@ -180,7 +181,7 @@ static int control_entry(struct oci_tar_reader *tar, const struct oci_tar_entry 
 			*scripts |= 1u << i;
 	if (!to)
 		return 0;
-	r = read_text(tar, m, x->arena, to, err);
+	r = read_text(tar, m, x->files.arena, to, err);
 	return r < 0 ? eb_prefix(err, r, "'%s'", m->path) : 0;
 }
 
@@ -209,78 +210,23 @@ static int read_control(struct pkg_ar *ar, const struct pkg_deb_limits *lim,
 	for (unsigned int i = 0; i < EB_ARRAY_LEN(script_names); i++)
 		if (which & 1u << i)
 			eb_buf_addf(&scripts, "%s%s", scripts.len ? " " : "", script_names[i]);
-	x->scripts = eb_arena_strdup(x->arena, eb_buf_str(&scripts));
+	x->scripts = eb_arena_strdup(x->files.arena, eb_buf_str(&scripts));
 	return pkg_control_check(eb_span_str(x->control), err);
 }
 
 /* ---- data.tar ---- */
-
-static const struct oci_xattr *copy_xattrs(struct eb_arena *a, const struct oci_xattr *x, size_t n)
-{
-	struct oci_xattr *copy = n ? eb_arena_alloc(a, n * sizeof(*copy)) : NULL;
-
-	for (size_t i = 0; i < n; i++) {
-		void *value = eb_arena_alloc(a, x[i].size + 1);
-
-		if (x[i].size)
-			memcpy(value, x[i].value, x[i].size);
-		copy[i] = (struct oci_xattr){ eb_arena_strdup(a, x[i].name), value, x[i].size };
-	}
-	return copy;
-}
-
-static int data_entry(struct pkg_deb_index *x, const struct oci_tar_entry *m, size_t *alloc,
-		      const struct pkg_deb_limits *lim, struct eb_error **err)
-{
-	struct pkg_deb_entry *e;
-	int r;
-
-	if (!strchr("0125", m->type))
-		return eb_hint(err,
-			       eb_throw(err, EB_E_UNSUPPORTED,
-					"'%s': member of type '%c', expected a file, directory or "
-					"link",
-					m->path, m->type),
-			       "exclude the package: images hold files, directories and links");
-	r = eb_grow(&x->entries, alloc, x->n_entries + 1, sizeof(*x->entries), (size_t)lim->entries,
-		    "members", err);
-	if (r < 0)
-		return r;
-	e = &x->entries[x->n_entries++];
-	*e = (struct pkg_deb_entry){ .path = eb_arena_strdup(x->arena, m->path),
-				     .type = m->type,
-				     .mode = m->mode & 07777,
-				     .uid = m->uid,
-				     .gid = m->gid,
-				     .mtime_sec = m->mtime_sec,
-				     .size = m->type == '0' ? m->size : 0,
-				     .xattrs = copy_xattrs(x->arena, m->xattrs, m->n_xattrs),
-				     .n_xattrs = m->n_xattrs };
-	if (m->type == '1' || m->type == '2')
-		e->link = eb_arena_strdup(x->arena, m->link);
-	if (eb_arena_used(x->arena) > lim->index_bytes) {
-		autofree char *shown = eb_printable(m->path, 200);
-
-		return eb_throw(err, EB_E_LIMIT,
-				"'%s': with it the list of members takes more than %zu bytes "
-				"(limit 'index_bytes')",
-				shown, lim->index_bytes);
-	}
-	return 0;
-}
 
 static int read_data(struct pkg_ar *ar, const struct pkg_deb_limits *lim, struct pkg_deb_index *x,
 		     struct eb_error **err)
 {
 	EB_CLEANUP(oci_tar_reader_free_p) struct oci_tar_reader *tar = NULL;
 	struct oci_tar_entry m;
-	size_t alloc = 0;
 	int r = pkg_deb_part_(ar, "data", lim->data_bytes, lim->entries, &tar, err);
 
 	if (r < 0)
 		return r;
 	while ((r = oci_tar_next(tar, &m, err)) > 0) {
-		r = data_entry(x, &m, &alloc, lim, err);
+		r = pkg_index_add(&x->files, &m, lim->entries, lim->index_bytes, err);
 		if (r < 0)
 			break;
 	}
@@ -293,10 +239,9 @@ int pkg_deb_index_read(struct eb_reader *in, const char *what, const struct pkg_
 		       struct pkg_deb_index **ret, struct eb_error **err)
 {
 	EB_CLEANUP(pkg_ar_free_p) struct pkg_ar *ar = pkg_ar_new(in);
-	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = eb_xcalloc(1, sizeof(*x));
+	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = pkg_index_new(sizeof(*x));
 	int r;
 
-	x->arena = eb_arena_new();
 	r = read_control(ar, lim, x, err);
 	if (r >= 0)
 		r = read_data(ar, lim, x, err);
@@ -310,12 +255,51 @@ int pkg_deb_index_read(struct eb_reader *in, const char *what, const struct pkg_
 
 struct pkg_deb_index *pkg_deb_index_free(struct pkg_deb_index *x)
 {
-	if (!x)
-		return NULL;
-	free(x->entries);
-	eb_arena_free(x->arena);
-	free(x);
+	if (x)
+		pkg_index_free(&x->files);
 	return NULL;
+}
+
+static int check_index(const struct pkg_index *x, struct eb_error **err)
+{
+	const struct pkg_deb_index *d = (const struct pkg_deb_index *)x;
+	int r = pkg_control_check(eb_span_str(d->control), err);
+
+	return r < 0 ? eb_prefix(err, r, "stored index") : 0;
+}
+
+static const struct pkg_index_text texts[] = {
+	{ "scripts", offsetof(struct pkg_deb_index, scripts), true },
+	{ "control", offsetof(struct pkg_deb_index, control), true },
+	{ "md5sums", offsetof(struct pkg_deb_index, md5sums), false },
+	{ "conffiles", offsetof(struct pkg_deb_index, conffiles), false },
+};
+
+static const struct pkg_index_format format = {
+	.magic = "ess-deb-index 1",
+	.size = sizeof(struct pkg_deb_index),
+	.texts = texts,
+	.n_texts = EB_ARRAY_LEN(texts),
+	.max_entries = MAX_ENTRIES,
+};
+
+void pkg_deb_index_write(const struct pkg_deb_index *x, struct eb_buf *out)
+{
+	pkg_index_write(&format, &x->files, out);
+}
+
+int pkg_deb_index_parse(const char *text, size_t n, struct pkg_deb_index **ret,
+			struct eb_error **err)
+{
+	EB_CLEANUP(pkg_index_free_p) struct pkg_index *x = NULL;
+	int r = pkg_index_parse(&format, text, n, &x, err);
+
+	if (r >= 0)
+		r = check_index(x, err);
+	if (r < 0)
+		return r;
+	*ret = (struct pkg_deb_index *)EB_TAKE_PTR(x);
+	return 0;
 }
 
 char *pkg_deb_field(const struct pkg_deb_index *x, const char *name)
@@ -338,3 +322,33 @@ char *pkg_deb_field(const struct pkg_deb_index *x, const char *name)
 	*to = '\0';
 	return s;
 }
+
+/* ---- as an input ---- */
+
+static int read_index(const struct pkg_cache *c, const struct pkg_input *in, struct pkg_index **ret,
+		      struct eb_error **err)
+{
+	struct pkg_deb_index *x = NULL;
+	struct eb_reader *reader = NULL;
+	int r = pkg_cache_read(c, in->sha256, in->size, in->what, &reader, err);
+
+	if (r >= 0)
+		r = pkg_deb_index_read(reader, in->what, &pkg_deb_default_limits, &x, err);
+	if (r < 0)
+		return r;
+	*ret = &x->files;
+	return 0;
+}
+
+const struct pkg_input_ops pkg_deb_ops = {
+	.noun = "package",
+	.index_kind = "debindex-1",
+	.format = &format,
+	.index = read_index,
+	.check = check_index,
+	.open = pkg_deb_data_open_,
+	.next = pkg_deb_data_next_,
+	.read = pkg_deb_data_read_,
+	.drain = pkg_deb_data_drain_,
+	.free = pkg_deb_data_free_,
+};

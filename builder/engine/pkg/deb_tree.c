@@ -23,7 +23,7 @@ struct merge {
 
 static int compare_entries(const void *a, const void *b, void *ctx)
 {
-	const struct pkg_deb_entry *e = ctx;
+	const struct pkg_entry *e = ctx;
 	size_t i = *(const size_t *)a, k = *(const size_t *)b;
 	int c = strcmp(e[i].path, e[k].path);
 
@@ -33,30 +33,30 @@ static int compare_entries(const void *a, const void *b, void *ctx)
 /* First entry with that path, SIZE_MAX = none. */
 static size_t find_entry(const struct merge *m, const char *path)
 {
-	size_t low = 0, high = m->x->n_entries, at;
+	size_t low = 0, high = m->x->files.n_entries, at;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (strcmp(m->x->entries[m->by_path[mid]].path, path) < 0)
+		if (strcmp(m->x->files.entries[m->by_path[mid]].path, path) < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	if (low == m->x->n_entries)
+	if (low == m->x->files.n_entries)
 		return SIZE_MAX;
 	at = m->by_path[low];
-	return strcmp(m->x->entries[at].path, path) == 0 ? at : SIZE_MAX;
+	return strcmp(m->x->files.entries[at].path, path) == 0 ? at : SIZE_MAX;
 }
 
 static void sort_entries(struct merge *m)
 {
-	size_t n = m->x->n_entries;
+	size_t n = m->x->files.n_entries;
 
 	m->by_path = eb_xcalloc(n, sizeof(m->by_path[0]));
 	for (size_t i = 0; i < n; i++)
 		m->by_path[i] = i;
-	qsort_r(m->by_path, n, sizeof(m->by_path[0]), compare_entries, m->x->entries);
+	qsort_r(m->by_path, n, sizeof(m->by_path[0]), compare_entries, m->x->files.entries);
 }
 
 /* The directories that lead to a wanted entry are wanted. */
@@ -82,17 +82,17 @@ static void filter(struct merge *m)
 	const struct pkg_deb_index *x = m->x;
 	bool all = true;
 
-	m->wanted = eb_xcalloc(x->n_entries, sizeof(m->wanted[0]));
-	for (size_t i = 0; i < x->n_entries; i++) {
-		const struct pkg_deb_entry *e = &x->entries[i];
+	m->wanted = eb_xcalloc(x->files.n_entries, sizeof(m->wanted[0]));
+	for (size_t i = 0; i < x->files.n_entries; i++) {
+		const struct pkg_entry *e = &x->files.entries[i];
 
 		m->wanted[i] = !e->path[0] || rfs_merge_wants(m->o, e->path) ||
 			       (e->type == '2' && rfs_merge_leads(m->o, e->path));
 		all = all && m->wanted[i];
 	}
-	for (size_t i = 0; !all && i < x->n_entries; i++)
+	for (size_t i = 0; !all && i < x->files.n_entries; i++)
 		if (m->wanted[i])
-			want_parents(m, x->entries[i].path);
+			want_parents(m, x->files.entries[i].path);
 }
 
 /* ---- conflicts ---- */
@@ -161,7 +161,7 @@ static int add(const struct merge *m, const char *path, const struct rfs_attr *a
 
 /* ---- entries ---- */
 
-static char *place(const struct merge *m, const struct pkg_deb_entry *e)
+static char *place(const struct merge *m, const struct pkg_entry *e)
 {
 	return rfs_merge_place(m->o, m->package, e->path, e->type == '2');
 }
@@ -171,7 +171,7 @@ static char *place(const struct merge *m, const struct pkg_deb_entry *e)
  * it names. */
 static int resolve_hard_link(const struct merge *m, size_t i, size_t *ret, struct eb_error **err)
 {
-	const struct pkg_deb_entry *e = m->x->entries;
+	const struct pkg_entry *e = m->x->files.entries;
 	size_t at = i, to;
 
 	while (e[at].type == '1') {
@@ -193,7 +193,7 @@ static int resolve_hard_link(const struct merge *m, size_t i, size_t *ret, struc
 static int link_attr(const struct merge *m, size_t i, size_t *holder_of, struct rfs_attr *a,
 		     char **ret_link, struct eb_error **err)
 {
-	const struct pkg_deb_entry *e = m->x->entries;
+	const struct pkg_entry *e = m->x->files.entries;
 	size_t to = i;
 	int r = resolve_hard_link(m, i, &to, err);
 
@@ -215,7 +215,7 @@ static int link_attr(const struct merge *m, size_t i, size_t *holder_of, struct 
 
 static int add_entry(const struct merge *m, size_t i, size_t *holder_of, struct eb_error **err)
 {
-	const struct pkg_deb_entry *e = &m->x->entries[i];
+	const struct pkg_entry *e = &m->x->files.entries[i];
 	autofree char *path = place(m, e), *link = NULL;
 	struct rfs_attr a = { .mode = e->mode,
 			      .uid = e->uid,
@@ -291,7 +291,8 @@ int pkg_deb_to_tree(struct rfs_tree *t, unsigned int origin, const struct pkg_de
 		    const struct rfs_merge_options *o, struct eb_error **err)
 {
 	autofree char *version = pkg_deb_field(x, "Version"), *name = NULL;
-	autofree size_t *holder_of = eb_xcalloc(x->n_entries, sizeof(*holder_of)), *by_path = NULL;
+	autofree size_t *holder_of = eb_xcalloc(x->files.n_entries, sizeof(*holder_of)),
+			*by_path = NULL;
 	autofree bool *wanted = NULL;
 	struct merge m = { .t = t, .origin = origin, .x = x, .o = o, .version = version };
 	int r = 0;
@@ -305,7 +306,7 @@ int pkg_deb_to_tree(struct rfs_tree *t, unsigned int origin, const struct pkg_de
 	by_path = m.by_path;
 	filter(&m);
 	wanted = m.wanted;
-	for (size_t i = 0; r >= 0 && i < x->n_entries; i++)
+	for (size_t i = 0; r >= 0 && i < x->files.n_entries; i++)
 		if (wanted[i])
 			r = add_entry(&m, i, holder_of, err);
 	if (r >= 0)

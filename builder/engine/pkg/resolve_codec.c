@@ -4,8 +4,9 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/span.h"
-#include "pkg/deb.h"
 #include "pkg/fetch.h"
+#include "pkg/index.h"
+#include "pkg/input.h"
 #include "pkg/resolve_private.h"
 #include "pkg/solver.h"
 #include "recipe/lock.h"
@@ -73,8 +74,8 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static const struct pkg_deb_entry *entry_at(const struct pkg_deb_index *x, const char *dir,
-					    size_t n_dir, const char *name)
+static const struct pkg_entry *entry_at(const struct pkg_index *x, const char *dir, size_t n_dir,
+					const char *name)
 {
 	for (size_t i = 0; i < x->n_entries; i++) {
 		const char *path = x->entries[i].path;
@@ -86,8 +87,7 @@ static const struct pkg_deb_entry *entry_at(const struct pkg_deb_index *x, const
 }
 
 /* Follow links within the directory, which is all that libraries have. */
-static const struct pkg_deb_entry *real_file(const struct pkg_deb_index *x,
-					     const struct pkg_deb_entry *e)
+static const struct pkg_entry *real_file(const struct pkg_index *x, const struct pkg_entry *e)
 {
 	for (unsigned int i = 0; e && e->type == '2' && i < MAX_LINKS; i++) {
 		if (!e->link || strchr(e->link, '/'))
@@ -98,11 +98,11 @@ static const struct pkg_deb_entry *real_file(const struct pkg_deb_index *x,
 }
 
 /* "usr/lib/x86_64-linux-gnu/libzstd.so.1.5.7" for "libzstd.so.1", or NULL. */
-static const char *find_library(const struct pkg_deb_index *x, const char *soname)
+static const char *find_library(const struct pkg_index *x, const char *soname)
 {
 	for (size_t i = 0; i < x->n_entries; i++) {
 		const char *path = x->entries[i].path;
-		const struct pkg_deb_entry *e;
+		const struct pkg_entry *e;
 
 		if ((strncmp(path, "usr/lib/", 8) != 0 && strncmp(path, "lib/", 4) != 0) ||
 		    strcmp(base_of(path), soname) != 0)
@@ -125,9 +125,12 @@ static const struct rcp_codec *codec_of(const struct rcp_recipe *r, const char *
 static int lock_one(const struct rcp_locked_codec *c, const struct rcp_codec *k, const char *what,
 		    const struct pkg_repo_options *o, struct rcp_lock *lock, struct eb_error **err)
 {
-	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = NULL;
+	EB_CLEANUP(pkg_index_free_p) struct pkg_index *x = NULL;
+	const struct pkg_input in = {
+		.kind = PKG_INPUT_DEB, .what = what, .sha256 = c->sha256, .size = c->size
+	};
 	struct rcp_locked_codec full = *c;
-	int rc = pkg_deb_index_cached(o->cache, c->sha256, c->size, what, &x, err);
+	int rc = pkg_input_index(o->cache, &in, &x, err);
 
 	if (rc < 0)
 		return rc;

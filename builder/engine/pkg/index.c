@@ -1,31 +1,98 @@
-/* The stored form of a package's index. Lines, tab-separated; bytes below 0x20, 0x7f and "%" are
- * written %XX, so that a line is a line:
+/* The stored form of an index. Lines, tab-separated; bytes below 0x20, 0x7f and "%" are written
+ * %XX, so that a line is a line:
  *
- *   ess-deb-index 1
- *   scripts <names>
- *   control <text>
- *   md5sums <text>           left out when the package has none
- *   conffiles <text>         left out when the package has none
+ *   ess-deb-index 1          the magic of the kind
+ *   <name> <text>            each text of the kind that there is
  *   entries <count>
  *   <type> <mode> <uid> <gid> <mtime> <size> <path> <link> { <xattr name> <xattr value> }*
  *   end
  *
  * Parsing copies the text once and turns it into the strings in place: this is on the way of every
  * build, also of those that have nothing to do. */
+#include "pkg/index.h"
+
 #include "base/buf.h"
 #include "base/dir.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/span.h"
-#include "base/stream.h"
-#include "pkg/cache.h"
-#include "pkg/control.h"
-#include "pkg/deb_internal.h"
 
-/* The whole file: twice the 'index_bytes' of a package, for what has to be escaped. */
-#define MAX_INDEX_BYTES ((size_t)96 * 1024 * 1024)
 /* Of one entry; file systems hold 64 KiB of them at most. */
 enum { MAX_XATTRS = 64 };
+
+/* ---- in memory ---- */
+
+void *pkg_index_new(size_t size)
+{
+	struct pkg_index *x = eb_xcalloc(1, size);
+
+	x->arena = eb_arena_new();
+	return x;
+}
+
+struct pkg_index *pkg_index_free(struct pkg_index *x)
+{
+	if (!x)
+		return NULL;
+	free(x->entries);
+	eb_arena_free(x->arena);
+	free(x);
+	return NULL;
+}
+
+static const struct oci_xattr *copy_xattrs(struct eb_arena *a, const struct oci_xattr *x, size_t n)
+{
+	struct oci_xattr *copy = n ? eb_arena_alloc(a, n * sizeof(*copy)) : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		void *value = eb_arena_alloc(a, x[i].size + 1);
+
+		if (x[i].size)
+			memcpy(value, x[i].value, x[i].size);
+		copy[i] = (struct oci_xattr){ eb_arena_strdup(a, x[i].name), value, x[i].size };
+	}
+	return copy;
+}
+
+int pkg_index_add(struct pkg_index *x, const struct oci_tar_entry *m, uint64_t max_entries,
+		  size_t max_bytes, struct eb_error **err)
+{
+	struct pkg_entry *e;
+	int r;
+
+	if (!strchr("0125", m->type))
+		return eb_hint(err,
+			       eb_throw(err, EB_E_UNSUPPORTED,
+					"'%s': member of type '%c', expected a file, directory or "
+					"link",
+					m->path, m->type),
+			       "exclude the package: images hold files, directories and links");
+	r = eb_grow(&x->entries, &x->alloc_entries, x->n_entries + 1, sizeof(*x->entries),
+		    (size_t)max_entries, "members", err);
+	if (r < 0)
+		return r;
+	e = &x->entries[x->n_entries++];
+	*e = (struct pkg_entry){ .path = eb_arena_strdup(x->arena, m->path),
+				 .type = m->type,
+				 .mode = m->mode & 07777,
+				 .uid = m->uid,
+				 .gid = m->gid,
+				 .mtime_sec = m->mtime_sec,
+				 .size = m->type == '0' ? m->size : 0,
+				 .xattrs = copy_xattrs(x->arena, m->xattrs, m->n_xattrs),
+				 .n_xattrs = m->n_xattrs };
+	if (m->type == '1' || m->type == '2')
+		e->link = eb_arena_strdup(x->arena, m->link);
+	if (eb_arena_used(x->arena) > max_bytes) {
+		autofree char *shown = eb_printable(m->path, 200);
+
+		return eb_throw(err, EB_E_LIMIT,
+				"'%s': with it the list of members takes more than %zu bytes "
+				"(limit 'index_bytes')",
+				shown, max_bytes);
+	}
+	return 0;
+}
 
 /* ---- writing ---- */
 
@@ -56,16 +123,20 @@ static void add_line(struct eb_buf *b, const char *name, const char *text)
 	eb_buf_addc(b, '\n');
 }
 
-void pkg_deb_index_write(const struct pkg_deb_index *x, struct eb_buf *out)
+static const char **text_of(const struct pkg_index *x, const struct pkg_index_text *t)
 {
-	eb_buf_adds(out, "ess-deb-index 1\n");
-	add_line(out, "scripts", x->scripts);
-	add_line(out, "control", x->control);
-	add_line(out, "md5sums", x->md5sums);
-	add_line(out, "conffiles", x->conffiles);
+	return (const char **)((uintptr_t)x + t->offset);
+}
+
+void pkg_index_write(const struct pkg_index_format *f, const struct pkg_index *x,
+		     struct eb_buf *out)
+{
+	eb_buf_addf(out, "%s\n", f->magic);
+	for (size_t i = 0; i < f->n_texts; i++)
+		add_line(out, f->texts[i].name, *text_of(x, &f->texts[i]));
 	eb_buf_addf(out, "entries\t%zu\n", x->n_entries);
 	for (size_t i = 0; i < x->n_entries; i++) {
-		const struct pkg_deb_entry *e = &x->entries[i];
+		const struct pkg_entry *e = &x->entries[i];
 
 		eb_buf_addf(out, "%c\t%o\t%u\t%u\t%lld\t%llu\t", e->type, (unsigned int)e->mode,
 			    (unsigned int)e->uid, (unsigned int)e->gid, (long long)e->mtime_sec,
@@ -184,7 +255,7 @@ static char *take_link(struct cursor *c, bool *ret_more)
 	return s ? s : take_text(c, '\n');
 }
 
-static bool take_xattrs(struct cursor *c, struct pkg_deb_index *x, struct pkg_deb_entry *e)
+static bool take_xattrs(struct cursor *c, struct pkg_index *x, struct pkg_entry *e)
 {
 	struct oci_xattr list[MAX_XATTRS], *copy;
 	bool more = true;
@@ -211,7 +282,7 @@ static bool take_xattrs(struct cursor *c, struct pkg_deb_index *x, struct pkg_de
 	return true;
 }
 
-static bool take_entry(struct cursor *c, struct pkg_deb_index *x, struct pkg_deb_entry *e)
+static bool take_entry(struct cursor *c, struct pkg_index *x, struct pkg_entry *e)
 {
 	uint64_t mode, uid, gid;
 	size_t n = 0;
@@ -253,27 +324,28 @@ static bool take_named(struct cursor *c, const char *name, const char **ret)
 	return *ret != NULL;
 }
 
-static bool parse_head(struct cursor *c, struct pkg_deb_index *x, uint64_t *ret_entries)
+static bool parse_head(struct cursor *c, const struct pkg_index_format *f, struct pkg_index *x,
+		       uint64_t *ret_entries)
 {
-	struct eb_span number;
 	const char *count = NULL;
 	size_t n;
 	char *magic = take(c, '\n', &n);
 
 	c->line++;
-	if (!magic || strcmp(magic, "ess-deb-index 1") != 0)
+	if (!magic || strcmp(magic, f->magic) != 0)
 		return false;
-	if (!take_named(c, "scripts", &x->scripts) || !take_named(c, "control", &x->control) ||
-	    !take_named(c, "md5sums", &x->md5sums) || !take_named(c, "conffiles", &x->conffiles) ||
-	    !take_named(c, "entries", &count))
+	for (size_t i = 0; i < f->n_texts; i++) {
+		const char **to = text_of(x, &f->texts[i]);
+
+		if (!take_named(c, f->texts[i].name, to) || (f->texts[i].required && !*to))
+			return false;
+	}
+	if (!take_named(c, "entries", &count) || !count)
 		return false;
-	if (!x->scripts || !x->control || !count)
-		return false;
-	number = eb_span_str(count);
-	return eb_parse_u64(number, pkg_deb_default_limits.entries, ret_entries, NULL) >= 0;
+	return eb_parse_u64(eb_span_str(count), f->max_entries, ret_entries, NULL) >= 0;
 }
 
-static bool parse(struct cursor *c, struct pkg_deb_index *x)
+static bool parse(struct cursor *c, const struct pkg_index_format *f, struct pkg_index *x)
 {
 	/* Each entry takes this many bytes at least, so a false count cannot take memory. */
 	enum { SHORTEST_ENTRY = 14 };
@@ -281,9 +353,10 @@ static bool parse(struct cursor *c, struct pkg_deb_index *x)
 	size_t len;
 	char *last;
 
-	if (!parse_head(c, x, &n) || n > (uint64_t)(c->end - c->p) / SHORTEST_ENTRY)
+	if (!parse_head(c, f, x, &n) || n > (uint64_t)(c->end - c->p) / SHORTEST_ENTRY)
 		return false;
 	x->entries = eb_xcalloc((size_t)n, sizeof(*x->entries));
+	x->alloc_entries = (size_t)n;
 	for (; x->n_entries < n; x->n_entries++)
 		if (!take_entry(c, x, &x->entries[x->n_entries]))
 			return false;
@@ -291,54 +364,22 @@ static bool parse(struct cursor *c, struct pkg_deb_index *x)
 	return last && strcmp(last, "end") == 0 && c->p == c->end;
 }
 
-int pkg_deb_index_parse(const char *text, size_t n, struct pkg_deb_index **ret,
-			struct eb_error **err)
+int pkg_index_parse(const struct pkg_index_format *f, const char *text, size_t n,
+		    struct pkg_index **ret, struct eb_error **err)
 {
-	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = eb_xcalloc(1, sizeof(*x));
+	EB_CLEANUP(pkg_index_free_p) struct pkg_index *x = NULL;
 	struct cursor c = { 0 };
-	int r;
 
-	x->arena = eb_arena_new();
-	if (n > MAX_INDEX_BYTES)
-		return eb_throw(err, EB_E_LIMIT, "package index: %zu bytes, at most %zu", n,
-				MAX_INDEX_BYTES);
+	if (n > PKG_INDEX_MAX_BYTES)
+		return eb_throw(err, EB_E_LIMIT, "stored index: %zu bytes, at most %d", n,
+				PKG_INDEX_MAX_BYTES);
+	x = pkg_index_new(f->size);
 	c.p = eb_arena_alloc(x->arena, n + 1);
 	if (n)
 		memcpy(c.p, text, n);
 	c.end = c.p + n;
-	if (!parse(&c, x))
-		return eb_throw(err, EB_E_FORMAT, "package index: line %zu is malformed", c.line);
-	r = pkg_control_check(eb_span_str(x->control), err);
-	if (r < 0)
-		return eb_prefix(err, r, "package index");
-	*ret = EB_TAKE_PTR(x);
-	return 0;
-}
-
-/* ---- the cache ---- */
-
-int pkg_deb_index_cached(const struct pkg_cache *c, const char *sha256, uint64_t size,
-			 const char *what, struct pkg_deb_index **ret, struct eb_error **err)
-{
-	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = NULL;
-	struct eb_reader *in = NULL;
-	EB_AUTOBUF(text, MAX_INDEX_BYTES);
-	int r;
-
-	r = pkg_cache_derived_get(c, PKG_DEB_INDEX_KIND, sha256, &text, NULL);
-	if (r >= 0 && pkg_deb_index_parse(eb_buf_str(&text), text.len, ret, NULL) >= 0)
-		return 0;
-	r = pkg_cache_read(c, sha256, size, what, &in, err);
-	if (r >= 0)
-		r = pkg_deb_index_read(in, what, &pkg_deb_default_limits, &x, err);
-	if (r < 0)
-		return r;
-	eb_buf_clear(&text);
-	pkg_deb_index_write(x, &text);
-	/* Only saves time: a cache that cannot be written to must not stop the build. */
-	if (!text.overflow)
-		eb_ignore(pkg_cache_derived_put(c, PKG_DEB_INDEX_KIND, sha256, text.data, text.len,
-						NULL));
+	if (!parse(&c, f, x))
+		return eb_throw(err, EB_E_FORMAT, "stored index: line %zu is malformed", c.line);
 	*ret = EB_TAKE_PTR(x);
 	return 0;
 }
