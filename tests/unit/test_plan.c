@@ -145,6 +145,29 @@ TEST(plan, definition_tells_images_and_packages)
 	CHECK_STR(oci_manifest_annotation(&b.root_index, OCI_ANN_CREATED), "1970-01-01T01:23:20Z");
 }
 
+TEST(plan, annotations_of_the_definition_are_on_the_root)
+{
+	EB_CLEANUP(demo_release_p) struct demo m;
+	EB_CLEANUP(demo_build_release_p) struct demo_build b;
+	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest bundle = { 0 };
+	autoerror struct eb_error *e = NULL;
+	const struct bnd_blob *text;
+
+	demo_init(&m, 2);
+	m.small = true;
+	demo_all(&m);
+	demo_file("bundles/demo/bundle.yaml",
+		  "name: demo\nversion: 0.1.0\nregistry: example.internal\n"
+		  "images: [{recipe: ../../recipes/base}]\n"
+		  "annotations: {org.example.team: us, vnd.ess.bundle.format: \"9\"}\n");
+	CHECK_OK(demo_plan(&m, NULL, NULL, &b, &e), e);
+	CHECK_STR(oci_manifest_annotation(&b.plan.root_index, "org.example.team"), "us");
+	CHECK_STR(oci_manifest_annotation(&b.plan.root_index, BND_ANN_FORMAT), "1");
+	text = bnd_layout_find(&b.plan.layout, &b.plan.root_index.items[0].digest);
+	CHECK_OK(oci_manifest_parse(text->text, text->size, &bundle, &e), e);
+	CHECK_STR(oci_manifest_annotation(&bundle, "org.example.team"), "us");
+}
+
 /* What comes out must be what the plan says, and a file that is there stays as it is. */
 TEST(plan, content_that_changes_while_writing_is_seen)
 {

@@ -79,6 +79,8 @@ char *bnd_definition_json(const struct bnd_plan *p)
 void bnd_annotate(const struct bnd_plan *p, struct oci_manifest *m)
 {
 	char created[32];
+	const char *key;
+	json_t *value;
 
 	eb_format_time(p->epoch_sec, created);
 	oci_manifest_annotate(m, OCI_ANN_CREATED, created);
@@ -86,4 +88,6 @@ void bnd_annotate(const struct bnd_plan *p, struct oci_manifest *m)
 	oci_manifest_annotate(m, OCI_ANN_VERSION, p->def->version);
 	if (p->def->summary)
 		oci_manifest_annotate(m, OCI_ANN_DESCRIPTION, p->def->summary);
+	json_object_foreach(p->def->annotations, key, value)
+		oci_manifest_annotate(m, key, json_string_value(value));
 }

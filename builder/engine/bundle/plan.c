@@ -357,7 +357,7 @@ int bnd_plan_write(struct bnd_plan *p, const char *path, struct eb_error **err)
 
 /* Raise when the same plan gives another file, so that one that an older program wrote is not taken
  * to be up to date. */
-#define FILE_FORMAT "ess-bundle file 3"
+#define FILE_FORMAT "ess-bundle file 4"
 
 int bnd_plan_key(const struct bnd_plan *p, const struct bnd_plan_options *o, const char *signer,
 		 char ret[static 65], struct eb_error **err)
