@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/remove.h"
 #include "bundle/rebuild.h"
-#include "bundle/staging.h"
 #include "cli/cmd.h"
 #include "cli/setup.h"
 
@@ -24,7 +24,7 @@ struct temp {
 static void temp_release(struct temp *t)
 {
 	if (t->path)
-		eb_ignore(bnd_remove_tree(AT_FDCWD, t->path, NULL));
+		eb_ignore(eb_remove_tree(AT_FDCWD, t->path, NULL));
 	free(t->path);
 }
 EB_DEFINE_RELEASE(struct temp, temp_release)

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "base/remove.h"
 #include "base/stream.h"
-#include "bundle/staging.h"
 #include "image/tar_read.h"
 #include "tar_build.h"
 #include "testlib.h"
@@ -301,7 +301,7 @@ TEST(extract, path_through_link_is_refused)
 		CHECK_INT(access(test_path("root/real"), F_OK), 0);
 		CHECK_INT(access(test_path("escaped"), F_OK), -1);
 		CHECK_INT(access("/tmp/escaped", F_OK), -1);
-		CHECK_OK(bnd_remove_tree(AT_FDCWD, test_path("root"), &e), e);
+		CHECK_OK(eb_remove_tree(AT_FDCWD, test_path("root"), &e), e);
 	}
 }
 
@@ -378,7 +378,7 @@ static void refused(const char *name, char type, const char *link, int code, con
 	tb_header(&b, name, type, link, 0);
 	CHECK_FAIL(layer(&f, &b, &e), code, part, e);
 	drop(&f);
-	CHECK_OK(bnd_remove_tree(AT_FDCWD, test_path("root"), &e), e);
+	CHECK_OK(eb_remove_tree(AT_FDCWD, test_path("root"), &e), e);
 }
 
 TEST(extract, hostile_members_are_refused)

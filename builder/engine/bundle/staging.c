@@ -8,56 +8,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-
-enum { MAX_DEPTH = 4096 };
-
-static int remove_at(int dirfd, const char *name, unsigned int depth, struct eb_error **err);
-
-static int remove_content(int fd, unsigned int depth, struct eb_error **err)
-{
-	DIR *dir = fdopendir(fd);
-	struct dirent *e;
-	int r = 0;
-
-	if (!dir) {
-		close(fd);
-		return eb_throw_errno(err, "list a directory to be removed");
-	}
-	while (r >= 0 && (e = readdir(dir)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			r = remove_at(dirfd(dir), e->d_name, depth + 1, err);
-	closedir(dir);
-	return r;
-}
-
-static int remove_at(int dirfd, const char *name, unsigned int depth, struct eb_error **err)
-{
-	int fd, r;
-
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return eb_throw_errno(err, "remove '%s'", name);
-	if (depth > MAX_DEPTH)
-		return eb_throw(err, EB_E_LIMIT, "remove '%s': more than %d directories deep", name,
-				MAX_DEPTH);
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
-		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return eb_throw_errno(err, "remove '%s'", name);
-	/* Our own: a mode that it already got must not keep its content alive. */
-	eb_ignore(fchmod(fd, 0700));
-	r = remove_content(fd, depth, err);
-	if (r >= 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
-		return eb_throw_errno(err, "remove '%s'", name);
-	return r;
-}
-
-int bnd_remove_tree(int dirfd, const char *name, struct eb_error **err)
-{
-	return remove_at(dirfd, name, 0, err);
-}
+#include "base/remove.h"
 
 static bool is_empty(int fd)
 {
@@ -144,7 +95,7 @@ int bnd_staging_publish(struct bnd_staging *s, struct eb_error **err)
 void bnd_staging_release(struct bnd_staging *s)
 {
 	if (s->temp)
-		eb_ignore(bnd_remove_tree(s->parent_fd, s->temp, NULL));
+		eb_ignore(eb_remove_tree(s->parent_fd, s->temp, NULL));
 	eb_dir_release(&s->dir);
 	if (s->parent_fd >= 0)
 		close(s->parent_fd);

@@ -21,7 +21,3 @@ EB_DEFINE_RELEASE(struct bnd_staging, bnd_staging_release)
 #define BND_AUTOSTAGING(name)                                                                      \
 	EB_CLEANUP(bnd_staging_release_p)                                                          \
 	struct bnd_staging name = { .dir = { .fd = -1 }, .parent_fd = -1 }
-
-/* Remove what `name` in dirfd is, with everything below; links are not followed. For directories
- * that nobody else writes to. Errors: errno with the name. */
-int bnd_remove_tree(int dirfd, const char *name, struct eb_error **err) EB_MUST_CHECK;
