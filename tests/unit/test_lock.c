@@ -287,9 +287,9 @@ TEST(lock, diff_says_what_changed)
 	add(b, "amd64", "same", "3", "trixie", 50);
 	text = rcp_lock_diff(a, b);
 	CHECK_STR(text, "~ suite debian/trixie of 1970-01-01T00:00:00Z -> 1970-01-02T00:00:00Z\n"
-			"- gone 1 (amd64)\n"
+			"- gone 1 (amd64) -50 B\n"
 			"~ libc6 2.41-11 -> 2.41-12 (amd64, arm64, security)\n"
-			"+ libfoo 1.2 (arm64)\n"
+			"+ libfoo 1.2 (arm64) +1.2 MiB\n"
 			"~ codec zstd 1 level 9 -> 2 level 9 (amd64)\n"
 			"5 changes, +1.2 MiB\n");
 }
@@ -301,7 +301,7 @@ TEST(lock, diff_without_old_lists_all)
 
 	add(b, "amd64", "libfoo", "1.2", "trixie", 1023);
 	text = rcp_lock_diff(NULL, b);
-	CHECK_STR(text, "+ libfoo 1.2 (amd64)\n1 change, +1023 B\n");
+	CHECK_STR(text, "+ libfoo 1.2 (amd64) +1023 B\n1 change, +1023 B\n");
 	add(b, "amd64", "libbar", "1.2", "trixie", 1);
 	back = rcp_lock_diff(b, b);
 	CHECK_STR(back, "");
@@ -344,4 +344,184 @@ TEST(lock, inputs_hash_follows_what_is_asked_for)
 	CHECK(strcmp(hash_of("name: x\ndebian: {" SUITES
 			     ", packages: [{name: aa, arch: [amd64]}, bb]}\n"),
 		     first) != 0);
+}
+
+/* ---- inputs of other kinds ---- */
+
+static const char others[] =
+	"# Made by 'ess-bundle lock'. Review the diff; do not edit.\n"
+	"format: 1\n"
+	"recipe: web\n"
+	"inputs: " HEX "\n"
+	"others: " HEX2 "\n"
+	"epoch: 5\n"
+	"wheels:\n"
+	"- {arch: amd64, name: matrix-synapse, version: 1.160.0, size: 5, sha256: " HEX
+	", file: matrix_synapse-1.160.0-cp310-abi3-manylinux_2_28_x86_64.whl}\n"
+	"programs:\n"
+	"- {arch: arm64, module: example.org/server, version: v1.13.5, package: ./cmd/server, "
+	"toolchain: go1.26.8, gosum: " HEX ", size: 9, sha256: " HEX "}\n"
+	"modules:\n"
+	"- {module: example.org/lib/v2, version: v2.0.1, h1: h1:aGk=}\n"
+	"- {module: example.org/lib/v2, version: v2.0.1/go.mod, h1: h1:aGk=}\n"
+	"archives:\n"
+	"- {name: one.tar.gz, version: 1.2, url: https://example.org/one.tar.gz, size: 7, "
+	"sha256: " HEX "}\n"
+	"- {arch: amd64, name: two, commit: 0123456789abcdef0123456789abcdef01234567, size: 8, "
+	"sha256: " HEX "}\n"
+	"files:\n"
+	"- {path: /usr/share/x, url: \"https://example.org/x?y=1\", size: 7, sha256: " HEX "}\n"
+	"built:\n"
+	"- {arch: amd64, name: bytecode, tool: python3.13 3.13.5-2, size: 3, sha256: " HEX "}\n";
+
+static struct rcp_lock *parse_others(void)
+{
+	autoerror struct eb_error *e = NULL;
+	struct rcp_lock *l = NULL;
+
+	CHECK_OK(parse(others, &l, &e), e);
+	return l;
+}
+
+TEST(lock, every_kind_of_input_is_read_and_written)
+{
+	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *l = parse_others();
+	autofree char *text = rcp_lock_write(l, NULL);
+
+	CHECK_STR(text, others);
+	CHECK_STR(l->others_sha256, HEX2);
+	CHECK_STR(l->wheels[0].name, "matrix-synapse");
+	CHECK_STR(l->programs[0].toolchain, "go1.26.8");
+	CHECK_INT(l->n_modules, 2);
+	CHECK(!l->archives[0].arch && !l->archives[0].commit);
+	CHECK(!l->archives[1].url);
+	CHECK_STR(l->archives[1].arch, "amd64");
+	CHECK_INT(l->files[0].size, 7);
+	CHECK_STR(l->built[0].tool, "python3.13 3.13.5-2");
+	CHECK(rcp_lock_find_archive(l, "one.tar.gz", "arm64") == &l->archives[0]);
+	CHECK(rcp_lock_find_archive(l, "two", "amd64") == &l->archives[1]);
+	CHECK(!rcp_lock_find_archive(l, "two", "arm64"));
+	CHECK(rcp_lock_find_file(l, "/usr/share/x") == &l->files[0]);
+	CHECK(!rcp_lock_find_file(l, "/usr/share/y"));
+}
+
+static void check_others_refused(const char *from, const char *to, const char *part)
+{
+	autoerror struct eb_error *e = NULL;
+	const char *at = strstr(others, from);
+	autofree char *text = NULL;
+	struct rcp_lock *l;
+
+	CHECK(at);
+	text = eb_xasprintf("%.*s%s%s", (int)(at - others), others, to, at + strlen(from));
+	CHECK_FAIL(parse(text, &l, &e), EB_E_RECIPE, part, e);
+}
+
+TEST(lock, inputs_of_other_kinds_are_held_to_their_form)
+{
+	check_others_refused("name: matrix-synapse", "name: Matrix_Synapse", "normalised name");
+	check_others_refused("x86_64.whl", "x86_64.tar.gz", "not a wheel's file name");
+	check_others_refused("file: matrix", "file: ../matrix", "not a wheel's file name");
+	check_others_refused("module: example.org/server", "module: ../server", "'..' component");
+	check_others_refused("url: https://example.org/one", "url: https://me:pw@example.org/one",
+			     "with a user or password");
+	check_others_refused("url: https://example.org/one", "url: ftp://example.org/one",
+			     "is not a URL such as");
+	check_others_refused("commit: 0123456789abcdef0123456789abcdef01234567", "commit: main",
+			     "is not a commit");
+	check_others_refused("path: /usr/share/x", "path: usr/share/x", "an absolute path");
+	check_others_refused("version: v2.0.1/go.mod", "version: v2.0.1",
+			     "module 'v2.0.1:example.org/lib/v2' is given twice");
+}
+
+TEST(lock, diff_tells_of_every_kind)
+{
+	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *a = parse_others(), *b = parse_others();
+	autofree char *all = rcp_lock_diff(NULL, a), *text = NULL;
+
+	CHECK_STR(all, "+ wheel matrix-synapse 1.160.0 (amd64) +5 B\n"
+		       "+ program example.org/server/cmd/server v1.13.5 by go1.26.8 (arm64) +9 B\n"
+		       "+ module example.org/lib/v2 v2.0.1\n"
+		       "+ archive one.tar.gz 1.2 +7 B\n"
+		       "+ archive two (amd64) +8 B\n"
+		       "+ file /usr/share/x +7 B\n"
+		       "+ bytecode by python3.13 3.13.5-2 (amd64)\n"
+		       "7 changes, +36 B\n");
+	b->wheels[0].version = "1.161.0";
+	b->programs[0].toolchain = "go1.26.9";
+	b->modules[0].h1 = "h1:b3Q=";
+	b->archives[0].sha256 = HEX2;
+	b->archives[1].commit = "1123456789abcdef0123456789abcdef01234567";
+	b->n_files = 0;
+	text = rcp_lock_diff(a, b);
+	CHECK_STR(text, "~ wheel matrix-synapse 1.160.0 -> 1.161.0 (amd64)\n"
+			"~ program example.org/server/cmd/server v1.13.5 by go1.26.8 -> v1.13.5 by "
+			"go1.26.9 (arm64)\n"
+			"~ module example.org/lib/v2 v2.0.1: other contents\n"
+			"~ archive one.tar.gz 1.2: other contents\n"
+			"~ archive two: from 1123456789abcdef0123456789abcdef01234567 instead of "
+			"0123456789abcdef0123456789abcdef01234567 (amd64)\n"
+			"- file /usr/share/x -7 B\n"
+			"6 changes, -7 B\n");
+}
+
+/* The hash over the other inputs of a recipe made from this text. */
+static const char *others_of(const char *more)
+{
+	static char hex[65];
+	autofree char *text = eb_xasprintf("name: x\ndebian: {" SUITES "}\n%s", more);
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_chain_release_p) struct rcp_chain c = { 0 };
+
+	mkdir(test_path("x"), 0755);
+	CHECK_OK(eb_file_write(test_path("x/recipe.yaml"), text, strlen(text), 0644, &e), e);
+	CHECK_OK(rcp_chain_load(test_path("x"), &c, &e), e);
+	rcp_lock_others_hash(c.stage[0], hex);
+	return hex;
+}
+
+TEST(lock, others_hash_follows_what_else_is_asked_for)
+{
+#define ARCHIVE "archives: [{url: https://example.org/a.tar, to: /a, sha256: " HEX "}]\n"
+	autofree char *first = eb_xstrdup(others_of(ARCHIVE));
+
+	CHECK_STR(others_of(""), "");
+	CHECK_INT(strlen(first), 64);
+	/* where it goes and what else has it decide nothing about what is fetched */
+	CHECK_STR(others_of("archives: [{url: https://example.org/a.tar, to: /b, strip: 1, owner: "
+			    "\"1:1\", mirrors: [https://example.net/a.tar], sha256: " HEX "}]\n"),
+		  first);
+	CHECK(strcmp(others_of("archives: [{url: https://example.org/b.tar, name: a.tar, to: /a, "
+			       "sha256: " HEX "}]\n"),
+		     first) != 0);
+	CHECK(strcmp(others_of("archives: [{url: https://example.org/a.tar, to: /a, sha256: " HEX2
+			       "}]\n"),
+		     first) != 0);
+	CHECK(strcmp(others_of(ARCHIVE "files: [{path: /x, url: https://example.org/x}]\n"),
+		     first) != 0);
+	CHECK(strcmp(others_of(ARCHIVE "go: [{module: example.org/a, version: v1, path: /a, "
+				       "toolchain: go1.26.8}]\n"),
+		     first) != 0);
+	CHECK(strcmp(others_of(ARCHIVE "python: {interpreter: python3.13, requirements: [a]}\n"),
+		     first) != 0);
+}
+
+TEST(lock, state_tells_which_part_is_stale)
+{
+	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *l = rcp_lock_new("x");
+	EB_CLEANUP(rcp_chain_release_p) struct rcp_chain c = { 0 };
+	autoerror struct eb_error *e = NULL;
+	char inputs[65], more[65];
+
+	others_of(ARCHIVE);
+	CHECK_OK(rcp_chain_load(test_path("x"), &c, &e), e);
+	rcp_lock_inputs_hash(&c, inputs);
+	rcp_lock_others_hash(c.stage[0], more);
+	CHECK_INT(rcp_lock_state(l, &c), RCP_LOCK_STALE);
+	l->inputs_sha256 = inputs;
+	CHECK_INT(rcp_lock_state(l, &c), RCP_LOCK_OTHERS_STALE);
+	l->others_sha256 = more;
+	CHECK_INT(rcp_lock_state(l, &c), RCP_LOCK_ANSWERS);
+	l->inputs_sha256 = HEX;
+	CHECK_INT(rcp_lock_state(l, &c), RCP_LOCK_STALE);
 }

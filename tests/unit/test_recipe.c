@@ -80,7 +80,7 @@ TEST(recipe, parse_full_reads_entries_in_order)
 	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = load_full();
 	const struct rcp_entry *e = r->entries;
 
-	CHECK_INT(r->n_entries, 4);
+	CHECK_INT(r->n_entries, 5);
 	CHECK_INT(e[0].kind, RCP_FILE);
 	CHECK_STR(e[0].text, "port 6379\n");
 	CHECK_INT(e[0].mode, 0640);
@@ -90,13 +90,61 @@ TEST(recipe, parse_full_reads_entries_in_order)
 	CHECK(!e[1].text && !e[1].replace);
 	CHECK_STR(e[1].source, "files/other");
 	CHECK_INT(e[1].mode, 0644);
-	CHECK_INT(e[2].kind, RCP_DIRECTORY);
-	CHECK_INT(e[2].mode, 0750);
-	CHECK_INT(e[2].uid, 10002);
-	CHECK_INT(e[3].kind, RCP_LINK);
-	CHECK_STR(e[3].target, "dash");
+	CHECK_INT(e[3].kind, RCP_DIRECTORY);
+	CHECK_INT(e[3].mode, 0750);
+	CHECK_INT(e[3].uid, 10002);
+	CHECK_INT(e[4].kind, RCP_LINK);
+	CHECK_STR(e[4].target, "dash");
 	CHECK(r->permissions[0].has_mode && r->permissions[0].has_owner);
 	CHECK_INT(r->permissions[0].mode, 04755);
+}
+
+TEST(recipe, parse_full_reads_other_inputs)
+{
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = load_full();
+	const struct rcp_archive *a = r->archives;
+
+	CHECK_STR(r->python.interpreter, "python3.13");
+	CHECK_INT(r->python.n_requirements, 2);
+	CHECK_STR(r->python.requirements[0].text, "matrix-synapse[postgres,redis]==1.160.0");
+	CHECK_STR(r->python.provided[0].text, "psycopg2");
+	CHECK_STR(r->python.target, "/usr/lib/python");
+	CHECK(!r->python.bytecode);
+	CHECK_INT(r->n_go, 1);
+	CHECK_STR(r->go[0].package, "./cmd/server");
+	CHECK_STR(r->go[0].tags[0].text, "netgo");
+	CHECK_STR(r->go[0].ldflags, "-s -w");
+	CHECK_INT(r->n_archives, 2);
+	CHECK_STR(a[0].name, "web");
+	CHECK_STR(a[0].remote.mirrors[1], "file:///srv/web.tar.gz");
+	CHECK_INT(a[0].remote.size, 1234);
+	CHECK_INT(a[0].strip, 1);
+	CHECK_STR(a[0].subpath, "dist");
+	CHECK_INT(a[0].uid, 10002);
+	CHECK(rcp_archive_is_for(&a[0], "amd64") && !rcp_archive_is_for(&a[0], "arm64"));
+	CHECK_STR(a[1].name, "tools-0123456789ab");
+	CHECK_STR(a[1].subpath, "");
+	CHECK(rcp_archive_is_for(&a[1], "arm64"));
+	CHECK_STR(r->entries[2].remote.url, "https://example.org/third");
+}
+
+TEST(recipe, parse_other_inputs_have_defaults)
+{
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+	autoerror struct eb_error *e = NULL;
+
+	CHECK_OK(parse("name: bad\npython: {interpreter: python3.13, requirements: [a]}\n"
+		       "go: [{module: example.org/a, version: v1.0.0, path: /a, toolchain: "
+		       "go1.26.8}]\n"
+		       "archives: [{url: \"https://example.org/d/a-1.zip?x=/y\", to: /}]\n",
+		       &r, &e),
+		 e);
+	CHECK_STR(r->python.target, "/usr/local/lib/python3.13/dist-packages");
+	CHECK_STR(r->python.scripts, "/usr/local/bin");
+	CHECK(r->python.bytecode);
+	CHECK_STR(r->go[0].package, ".");
+	CHECK_STR(r->archives[0].name, "a-1.zip");
+	CHECK(!r->archives[0].remote.sha256);
 }
 
 TEST(recipe, parse_full_gives_oci_config)

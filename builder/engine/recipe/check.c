@@ -207,6 +207,68 @@ const char *rcp_check_digest(const char *s)
 	return "a digest ('sha256:' and 64 lower-case hex digits)";
 }
 
+const char *rcp_check_commit(const char *s)
+{
+	if ((strlen(s) == 40 && eb_is_hex(s, 40)) || !rcp_check_sha256(s))
+		return NULL;
+	return "a commit (all 40 lower-case hex digits; no branch or tag, which may move)";
+}
+
+/* RFC 3986 without userinfo, which would be a secret in a file that everybody reads. */
+const char *rcp_check_url(const char *s)
+{
+	static const char wrong[] = "a URL such as 'https://example.org/x-1.2.tar.gz'";
+	const char *rest = strstr(s, "://");
+	size_t scheme = rest ? (size_t)(rest - s) : 0, host;
+
+	if (!rest || strlen(s) > MAX_LINE_BYTES ||
+	    !((scheme == 5 && strncmp(s, "https", 5) == 0) ||
+	      (scheme == 4 && (strncmp(s, "http", 4) == 0 || strncmp(s, "file", 4) == 0))))
+		return wrong;
+	for (const char *p = s; *p; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f ||
+		    strchr("\"<>\\^`{|}", *p))
+			return "a URL: it has a character that must be percent-encoded";
+	rest += 3;
+	host = strcspn(rest, "/?#");
+	if (memchr(rest, '@', host))
+		return "fit for a recipe: a URL with a user or password; keep those in the "
+		       "client's "
+		       "configuration (netrc)";
+	if (strchr(rest, '#'))
+		return "a URL of a file: it has a fragment ('#')";
+	if ((host == 0) != (s[0] == 'f') || !rest[host] || !rest[host + 1])
+		return wrong;
+	return NULL;
+}
+
+const char *rcp_check_input_name(const char *s)
+{
+	if (is_made_of(s, LOWER UPPER DIGIT, LOWER UPPER DIGIT "+-._", 1, MAX_NAME_BYTES))
+		return NULL;
+	return "a name (letters, digits, '+', '-', '.', '_', the first a letter or digit)";
+}
+
+const char *rcp_check_distribution(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (is_made_of(s, LOWER DIGIT, LOWER DIGIT "-", 1, MAX_NAME_BYTES) && s[n - 1] != '-' &&
+	    !strstr(s, "--"))
+		return NULL;
+	return "a distribution's normalised name (a-z, 0-9 and single '-' between them)";
+}
+
+const char *rcp_check_wheel(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (is_made_of(s, LOWER UPPER DIGIT, LOWER UPPER DIGIT "+-._!", 1, MAX_COMPONENT_BYTES) &&
+	    n > 4 && strcmp(s + n - 4, ".whl") == 0)
+		return NULL;
+	return "a wheel's file name such as 'name-1.2-py3-none-any.whl'";
+}
+
 /* What is wrong with the components of a path (after its first slash, if any), or NULL. */
 static const char *check_components(const char *p, const char *empty)
 {

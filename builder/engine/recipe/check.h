@@ -24,6 +24,13 @@ const char *rcp_check_key(const char *s);    /* annotation and label names: prin
 const char *rcp_check_sha256(const char *s); /* 64 lower-case hex digits */
 const char *rcp_check_digest(const char *s); /* "sha256:" and those */
 
+const char *rcp_check_commit(const char *s); /* 40 lower-case hex digits, or 64 */
+const char *rcp_check_url(const char *s); /* http, https or file; no user, password or fragment */
+/* A name that an input goes by: in messages, layers and lists. */
+const char *rcp_check_input_name(const char *s);
+const char *rcp_check_distribution(const char *s); /* PEP 503, normalised */
+const char *rcp_check_wheel(const char *s);	   /* PEP 427: a wheel's file name */
+
 /* A path in the image: absolute, no empty, "." or ".." component, no trailing slash, no control
  * characters, components of at most 255 and in all at most 4095 bytes. "/" alone is one. */
 const char *rcp_check_path(const char *s);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "recipe/check.h"
+#include "recipe/lock_section.h"
 
 enum { FIRST_ALLOC = 16 };
 
@@ -26,6 +27,20 @@ struct rcp_lock *rcp_lock_free(struct rcp_lock *l)
 	return NULL;
 }
 
+static const struct lock_field *field_of(const struct lock_section *s, const char *key)
+{
+	const struct lock_field *f = s->fields;
+
+	while (strcmp(f->key, key) != 0)
+		f++;
+	return f;
+}
+
+static const char *text_of(const struct lock_section *s, const char *item, const char *key)
+{
+	return *(const char *const *)(item + field_of(s, key)->offset);
+}
+
 /* Room for one more of n elements; the arena keeps no capacity, but it follows from n. */
 static void *make_room(struct eb_arena *a, void *items, size_t n, size_t size)
 {
@@ -39,86 +54,82 @@ static void *make_room(struct eb_arena *a, void *items, size_t n, size_t size)
 	return more;
 }
 
-static void keep(struct rcp_lock *l, const char **s)
+void lock_add(struct rcp_lock *l, enum lock_section_id id, const void *item)
 {
-	if (*s)
-		*s = eb_arena_strdup(l->arena, *s);
+	const struct lock_section *s = &lock_sections[id];
+	size_t *n = (size_t *)((uintptr_t)l + s->n);
+	char **items = (char **)((uintptr_t)l + s->items), *to;
+
+	*items = make_room(l->arena, *items, *n, s->size);
+	to = *items + s->size * (*n)++;
+	memcpy(to, item, s->size);
+	for (const struct lock_field *f = s->fields; f->key; f++) {
+		const char **text = (const char **)(to + f->offset);
+
+		if (f->type == LOCK_TEXT && *text)
+			*text = eb_arena_strdup(l->arena, *text);
+	}
+	for (const struct lock_field *f = s->fields; f->key; f++) {
+		const char **text = (const char **)(to + f->offset);
+
+		if (f->type == LOCK_TEXT && !*text && f->like)
+			*text = text_of(s, to, f->like);
+	}
 }
 
 void rcp_lock_add_suite(struct rcp_lock *l, const struct rcp_locked_suite *s)
 {
-	struct rcp_locked_suite *to;
-
-	l->suites = make_room(l->arena, l->suites, l->n_suites, sizeof(*to));
-	to = &l->suites[l->n_suites++];
-	*to = *s;
-	keep(l, &to->archive);
-	keep(l, &to->suite);
-	keep(l, &to->sha256);
+	lock_add(l, LOCK_SUITES, s);
 }
 
 void rcp_lock_add_package(struct rcp_lock *l, const struct rcp_locked_package *p)
 {
-	struct rcp_locked_package *to;
+	lock_add(l, LOCK_PACKAGES, p);
+}
 
-	l->packages = make_room(l->arena, l->packages, l->n_packages, sizeof(*to));
-	to = &l->packages[l->n_packages++];
-	*to = *p;
-	keep(l, &to->arch);
-	keep(l, &to->name);
-	keep(l, &to->version);
-	keep(l, &to->path);
-	keep(l, &to->archive);
-	keep(l, &to->suite);
-	keep(l, &to->source);
-	keep(l, &to->sha256);
-	keep(l, &to->deb_arch);
-	if (!to->deb_arch)
-		to->deb_arch = to->arch;
+void rcp_lock_add_wheel(struct rcp_lock *l, const struct rcp_locked_wheel *w)
+{
+	lock_add(l, LOCK_WHEELS, w);
+}
+
+void rcp_lock_add_program(struct rcp_lock *l, const struct rcp_locked_program *p)
+{
+	lock_add(l, LOCK_PROGRAMS, p);
+}
+
+void rcp_lock_add_module(struct rcp_lock *l, const struct rcp_locked_module *m)
+{
+	lock_add(l, LOCK_MODULES, m);
+}
+
+void rcp_lock_add_archive(struct rcp_lock *l, const struct rcp_locked_archive *a)
+{
+	lock_add(l, LOCK_ARCHIVES, a);
+}
+
+void rcp_lock_add_file(struct rcp_lock *l, const struct rcp_locked_file *f)
+{
+	lock_add(l, LOCK_FILES, f);
+}
+
+void rcp_lock_add_built(struct rcp_lock *l, const struct rcp_locked_built *b)
+{
+	lock_add(l, LOCK_BUILT, b);
 }
 
 void rcp_lock_add_codec(struct rcp_lock *l, const struct rcp_locked_codec *c)
 {
-	struct rcp_locked_codec *to;
-
-	l->codecs = make_room(l->arena, l->codecs, l->n_codecs, sizeof(*to));
-	to = &l->codecs[l->n_codecs++];
-	*to = *c;
-	keep(l, &to->kind);
-	keep(l, &to->arch);
-	keep(l, &to->version);
-	keep(l, &to->library);
-	keep(l, &to->path);
-	keep(l, &to->archive);
-	keep(l, &to->sha256);
+	lock_add(l, LOCK_CODECS, c);
 }
 
 void rcp_lock_add_result(struct rcp_lock *l, const struct rcp_locked_result *r)
 {
-	struct rcp_locked_result *to;
-
-	l->results = make_room(l->arena, l->results, l->n_results, sizeof(*to));
-	to = &l->results[l->n_results++];
-	*to = *r;
-	keep(l, &to->arch);
-	keep(l, &to->codec);
-	keep(l, &to->key);
-	keep(l, &to->manifest);
-	keep(l, &to->config);
+	lock_add(l, LOCK_RESULTS, r);
 }
 
 void rcp_lock_add_layer(struct rcp_lock *l, const struct rcp_locked_layer *y)
 {
-	struct rcp_locked_layer *to;
-
-	l->layers = make_room(l->arena, l->layers, l->n_layers, sizeof(*to));
-	to = &l->layers[l->n_layers++];
-	*to = *y;
-	keep(l, &to->arch);
-	keep(l, &to->codec);
-	keep(l, &to->name);
-	keep(l, &to->diff_id);
-	keep(l, &to->digest);
+	lock_add(l, LOCK_LAYERS, y);
 }
 
 void rcp_lock_clear_results(struct rcp_lock *l)
@@ -128,63 +139,60 @@ void rcp_lock_clear_results(struct rcp_lock *l)
 	l->n_results = l->n_layers = 0;
 }
 
-static int compare_suites(const void *a, const void *b)
+const struct rcp_locked_archive *rcp_lock_find_archive(const struct rcp_lock *l, const char *name,
+						       const char *arch)
 {
-	const struct rcp_locked_suite *x = a, *y = b;
-	int c = strcmp(x->archive, y->archive);
+	for (size_t i = 0; i < l->n_archives; i++) {
+		const struct rcp_locked_archive *a = &l->archives[i];
 
-	return c ? c : strcmp(x->suite, y->suite);
+		if (strcmp(a->name, name) == 0 && (!a->arch || strcmp(a->arch, arch) == 0))
+			return a;
+	}
+	return NULL;
 }
 
-static int compare_packages(const void *a, const void *b)
+const struct rcp_locked_file *rcp_lock_find_file(const struct rcp_lock *l, const char *path)
 {
-	const struct rcp_locked_package *x = a, *y = b;
-	int c = strcmp(x->arch, y->arch);
-
-	if (c == 0)
-		c = strcmp(x->name, y->name);
-	return c ? c : strcmp(x->version, y->version);
+	for (size_t i = 0; i < l->n_files; i++)
+		if (strcmp(l->files[i].path, path) == 0)
+			return &l->files[i];
+	return NULL;
 }
 
-static int compare_codecs(const void *a, const void *b)
+static int compare_lines(const void *pa, const void *pb, void *ctx)
 {
-	const struct rcp_locked_codec *x = a, *y = b;
-	int c = strcmp(x->kind, y->kind);
+	const struct lock_section *s = ctx;
+	const char *a = pa, *b = pb;
 
-	return c ? c : strcmp(x->arch, y->arch);
-}
+	for (size_t i = 0; s->order[i]; i++) {
+		const struct lock_field *f = field_of(s, s->order[i]);
+		int c;
 
-static int compare_results(const void *a, const void *b)
-{
-	const struct rcp_locked_result *x = a, *y = b;
-	int c = strcmp(x->arch, y->arch);
+		if (f->type == LOCK_UINT) {
+			unsigned int x = *(const unsigned int *)(a + f->offset);
+			unsigned int y = *(const unsigned int *)(b + f->offset);
 
-	return c ? c : strcmp(x->codec, y->codec);
-}
+			c = (x > y) - (x < y);
+		} else {
+			const char *x = text_of(s, a, f->key), *y = text_of(s, b, f->key);
 
-static int compare_layers(const void *a, const void *b)
-{
-	const struct rcp_locked_layer *x = a, *y = b;
-	int c = strcmp(x->arch, y->arch);
-
-	if (c == 0)
-		c = strcmp(x->codec, y->codec);
-	return c ? c : (x->n > y->n) - (x->n < y->n);
-}
-
-static void sort(void *items, size_t n, size_t size, int (*compare)(const void *, const void *))
-{
-	if (n)
-		qsort(items, n, size, compare);
+			c = strcmp(x ? x : "", y ? y : "");
+		}
+		if (c)
+			return c;
+	}
+	return 0;
 }
 
 void rcp_lock_sort(struct rcp_lock *l)
 {
-	sort(l->suites, l->n_suites, sizeof(*l->suites), compare_suites);
-	sort(l->packages, l->n_packages, sizeof(*l->packages), compare_packages);
-	sort(l->codecs, l->n_codecs, sizeof(*l->codecs), compare_codecs);
-	sort(l->results, l->n_results, sizeof(*l->results), compare_results);
-	sort(l->layers, l->n_layers, sizeof(*l->layers), compare_layers);
+	for (size_t i = 0; i < LOCK_SECTIONS; i++) {
+		const struct lock_section *s = &lock_sections[i];
+
+		if (lock_count(l, s))
+			qsort_r(lock_items(l, s), lock_count(l, s), s->size, compare_lines,
+				(void *)(uintptr_t)s);
+	}
 }
 
 /* Can stand without quotes in a flow mapping and is still text to our own reader. */
@@ -231,100 +239,44 @@ static void put_number(struct eb_buf *b, const char *key, uint64_t value)
 		    (unsigned long long)value);
 }
 
-static void write_suites(struct eb_buf *b, const struct rcp_lock *l)
+static void write_field(struct eb_buf *b, const struct lock_section *s, const char *item,
+			const struct lock_field *f)
 {
-	if (l->n_suites)
-		eb_buf_adds(b, "suites:\n");
-	for (size_t i = 0; i < l->n_suites; i++) {
-		const struct rcp_locked_suite *s = &l->suites[i];
+	const char *at = item + f->offset, *text;
 
-		eb_buf_adds(b, "- {");
-		put_text(b, "archive", s->archive);
-		put_text(b, "suite", s->suite);
-		put_number(b, "date", (uint64_t)s->date_sec);
-		put_text(b, "sha256", s->sha256);
-		eb_buf_adds(b, "}\n");
+	switch (f->type) {
+	case LOCK_TEXT:
+		text = *(const char *const *)at;
+		if (f->optional &&
+		    (!text || (f->like && strcmp(text, text_of(s, item, f->like)) == 0)))
+			return;
+		put_text(b, f->key, text);
+		break;
+	case LOCK_SIZE:
+		put_number(b, f->key, *(const uint64_t *)at);
+		break;
+	case LOCK_TIME:
+		put_number(b, f->key, (uint64_t) * (const int64_t *)at);
+		break;
+	case LOCK_INT:
+		put_number(b, f->key, (uint64_t) * (const int *)at);
+		break;
+	case LOCK_UINT:
+		put_number(b, f->key, *(const unsigned int *)at);
+		break;
 	}
 }
 
-static void write_packages(struct eb_buf *b, const struct rcp_lock *l)
+static void write_section(struct eb_buf *b, const struct lock_section *s, const struct rcp_lock *l)
 {
-	if (l->n_packages)
-		eb_buf_adds(b, "packages:\n");
-	for (size_t i = 0; i < l->n_packages; i++) {
-		const struct rcp_locked_package *p = &l->packages[i];
+	size_t n = lock_count(l, s);
 
+	if (n)
+		eb_buf_addf(b, "%s:\n", s->key);
+	for (size_t i = 0; i < n; i++) {
 		eb_buf_adds(b, "- {");
-		put_text(b, "arch", p->arch);
-		if (strcmp(p->arch, p->deb_arch) != 0)
-			put_text(b, "deb_arch", p->deb_arch);
-		put_text(b, "name", p->name);
-		put_text(b, "version", p->version);
-		put_number(b, "size", p->size);
-		put_text(b, "sha256", p->sha256);
-		put_text(b, "path", p->path);
-		put_text(b, "archive", p->archive);
-		put_text(b, "suite", p->suite);
-		put_text(b, "source", p->source ? p->source : p->name);
-		eb_buf_adds(b, "}\n");
-	}
-}
-
-static void write_codecs(struct eb_buf *b, const struct rcp_lock *l)
-{
-	if (l->n_codecs)
-		eb_buf_adds(b, "codecs:\n");
-	for (size_t i = 0; i < l->n_codecs; i++) {
-		const struct rcp_locked_codec *c = &l->codecs[i];
-
-		eb_buf_adds(b, "- {");
-		put_text(b, "kind", c->kind);
-		put_number(b, "level", (uint64_t)c->level);
-		put_text(b, "arch", c->arch);
-		put_text(b, "version", c->version);
-		put_text(b, "library", c->library);
-		put_number(b, "size", c->size);
-		put_text(b, "sha256", c->sha256);
-		put_text(b, "path", c->path);
-		put_text(b, "archive", c->archive);
-		eb_buf_adds(b, "}\n");
-	}
-}
-
-static void write_results(struct eb_buf *b, const struct rcp_lock *l)
-{
-	if (l->n_results)
-		eb_buf_adds(b, "results:\n");
-	for (size_t i = 0; i < l->n_results; i++) {
-		const struct rcp_locked_result *r = &l->results[i];
-
-		eb_buf_adds(b, "- {");
-		put_text(b, "arch", r->arch);
-		put_text(b, "codec", r->codec);
-		put_text(b, "key", r->key);
-		put_text(b, "manifest", r->manifest);
-		put_text(b, "config", r->config);
-		put_number(b, "size", r->size);
-		eb_buf_adds(b, "}\n");
-	}
-}
-
-static void write_layers(struct eb_buf *b, const struct rcp_lock *l)
-{
-	if (l->n_layers)
-		eb_buf_adds(b, "layers:\n");
-	for (size_t i = 0; i < l->n_layers; i++) {
-		const struct rcp_locked_layer *y = &l->layers[i];
-
-		eb_buf_adds(b, "- {");
-		put_text(b, "arch", y->arch);
-		put_text(b, "codec", y->codec);
-		put_number(b, "n", y->n);
-		put_text(b, "name", y->name);
-		put_text(b, "diff_id", y->diff_id);
-		put_text(b, "digest", y->digest);
-		put_number(b, "size", y->size);
-		put_number(b, "diff_size", y->diff_size);
+		for (const struct lock_field *f = s->fields; f->key; f++)
+			write_field(b, s, lock_items(l, s) + i * s->size, f);
 		eb_buf_adds(b, "}\n");
 	}
 }
@@ -341,12 +293,11 @@ char *rcp_lock_write(struct rcp_lock *l, size_t *ret_n)
 	put_value(&b, l->recipe);
 	if (l->inputs_sha256)
 		eb_buf_addf(&b, "\ninputs: %s", l->inputs_sha256);
+	if (l->others_sha256)
+		eb_buf_addf(&b, "\nothers: %s", l->others_sha256);
 	eb_buf_addf(&b, "\nepoch: %llu\n", (unsigned long long)l->epoch_sec);
-	write_suites(&b, l);
-	write_packages(&b, l);
-	write_codecs(&b, l);
-	write_results(&b, l);
-	write_layers(&b, l);
+	for (size_t i = 0; i < LOCK_SECTIONS; i++)
+		write_section(&b, &lock_sections[i], l);
 	if (ret_n)
 		*ret_n = b.len;
 	return eb_buf_take(&b);

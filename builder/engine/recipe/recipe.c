@@ -1,5 +1,6 @@
 /* The top of recipe.yaml: its keys, and loading one recipe. The groups of keys are in
- * recipe_debian.c, recipe_users.c, recipe_tree.c and recipe_config.c. */
+ * recipe_debian.c, recipe_archives.c, recipe_programs.c, recipe_users.c, recipe_tree.c and
+ * recipe_config.c. */
 #include "recipe/recipe.h"
 
 #include <errno.h>
@@ -72,6 +73,9 @@ static const struct rcp_field fields[] = {
 	{ "path-include", rcp_read_path_include, 0, false },
 	{ "groups", rcp_read_groups, 0, false },
 	{ "users", rcp_read_users, 0, false },
+	{ "python", rcp_read_python, offsetof(struct rcp_recipe, python), false },
+	{ "go", rcp_read_go, 0, false },
+	{ "archives", rcp_read_archives, 0, false },
 	{ "files", rcp_read_files, 0, false },
 	{ "directories", rcp_read_directories, 0, false },
 	{ "links", rcp_read_links, 0, false },

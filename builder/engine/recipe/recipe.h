@@ -44,17 +44,65 @@ struct rcp_group {
 	struct rcp_pos pos;
 };
 
+struct rcp_remote {	      /* what is downloaded */
+	const char *url;      /* NULL = nothing is */
+	const char **mirrors; /* further URLs of the same bytes */
+	size_t n_mirrors;
+	const char *sha256; /* NULL: what the lock says */
+	uint64_t size;	    /* 0 = not said */
+};
+
+/* A tar (compressed or not) or zip that is unpacked into the image, or a commit of a git repository
+ * as such a tar. */
+struct rcp_archive {
+	const char *name;    /* by default the last part of the URL; "repository-<commit>" */
+	const char *version; /* for lists of what is inside; or NULL */
+	struct rcp_remote remote;
+	const char *git;     /* repository or bundle, from the recipe's directory, or NULL */
+	const char *commit;  /* with git */
+	uint64_t strip;	     /* leading components that are left out */
+	const char *subpath; /* below that, only what is in this directory; "" = all */
+	const char *to;	     /* absolute in the image */
+	const char **arches; /* only for these architectures; none = all */
+	size_t n_arches;
+	uint32_t uid, gid; /* of everything in it */
+	struct rcp_pos pos;
+};
+
+struct rcp_go { /* a Go program, built from modules */
+	const char *module, *version;
+	const char *package;   /* "./cmd/server"; default "." */
+	const char *path;      /* absolute in the image */
+	const char *toolchain; /* "go1.26.8" */
+	struct rcp_word *tags;
+	size_t n_tags;
+	const char *ldflags; /* NULL = none */
+	struct rcp_pos pos;
+};
+
+struct rcp_python {		 /* distributions as wheels */
+	const char *interpreter; /* "python3.13": a Debian package of the image; NULL = no python */
+	struct rcp_word *requirements; /* PEP 508 without URLs */
+	struct rcp_word *provided;     /* distributions that Debian packages of the image bring */
+	size_t n_requirements, n_provided;
+	const char *target;  /* default /usr/local/lib/<interpreter>/dist-packages */
+	const char *scripts; /* default /usr/local/bin */
+	bool bytecode;	     /* default true */
+	struct rcp_pos pos;
+};
+
 enum rcp_entry_kind { RCP_FILE, RCP_DIRECTORY, RCP_LINK };
 
 struct rcp_entry {
 	enum rcp_entry_kind kind;
-	const char *path;   /* absolute in the image, "/etc/redis/redis.conf" */
-	const char *text;   /* RCP_FILE: content written in the recipe, or NULL */
-	const char *source; /* RCP_FILE: path relative to the recipe's directory, or NULL */
-	const char *target; /* RCP_LINK */
-	uint32_t mode;	    /* default 0644, 0755 for directories */
-	uint32_t uid, gid;  /* default 0 */
-	bool replace;	    /* may take the place of a package's file */
+	const char *path;	  /* absolute in the image, "/etc/redis/redis.conf" */
+	const char *text;	  /* RCP_FILE: content written in the recipe, or NULL */
+	const char *source;	  /* RCP_FILE: path relative to the recipe's directory, or NULL */
+	struct rcp_remote remote; /* RCP_FILE: downloaded, or no URL */
+	const char *target;	  /* RCP_LINK */
+	uint32_t mode;		  /* default 0644, 0755 for directories */
+	uint32_t uid, gid;	  /* default 0 */
+	bool replace;		  /* may take the place of a package's file */
 	struct rcp_pos pos;
 };
 
@@ -96,6 +144,11 @@ struct rcp_recipe {
 	struct rcp_word *packages, *exclude;
 	size_t n_packages, n_exclude;
 	bool recommends;
+	struct rcp_python python;
+	struct rcp_go *go;
+	size_t n_go;
+	struct rcp_archive *archives;
+	size_t n_archives;
 	struct rcp_word *path_exclude,
 		*path_include; /* globs as in dpkg.cfg; in a chain, those of `from` come first */
 	size_t n_path_exclude, n_path_include;
@@ -126,6 +179,7 @@ int rcp_parse(const char *dir, const char *file, const char *text, size_t n,
 	      struct rcp_recipe **ret, struct eb_error **err) EB_MUST_CHECK;
 struct rcp_recipe *rcp_free(struct rcp_recipe *r);
 EB_DEFINE_CLEANUP(struct rcp_recipe *, rcp_free)
+bool rcp_archive_is_for(const struct rcp_archive *a, const char *arch);
 int rcp_throw(const struct rcp_pos *pos, struct eb_error **err, const char *fmt, ...)
 	EB_PRINTF(3, 4);
 #define rcp_throw(...) eb_is_failure(rcp_throw(__VA_ARGS__))

@@ -40,9 +40,8 @@ int rcp_read_words(struct rcp_reader *rd, const struct rcp_yaml *v, rcp_check_fn
 	return 0;
 }
 
-/* A list of architectures, each once, not empty. */
-static int read_arch_list(struct rcp_reader *rd, const struct rcp_yaml *v, const char ***ret,
-			  size_t *ret_n, struct eb_error **err)
+int rcp_read_arch_list(struct rcp_reader *rd, const struct rcp_yaml *v, const char ***ret,
+		       size_t *ret_n, struct eb_error **err)
 {
 	const char **list = NULL;
 	size_t n = 0;
@@ -67,7 +66,7 @@ int rcp_read_architectures(struct rcp_reader *rd, const struct rcp_yaml *v, void
 {
 	struct rcp_recipe *r = to;
 
-	return read_arch_list(rd, v, &r->architectures, &r->n_architectures, err);
+	return rcp_read_arch_list(rd, v, &r->architectures, &r->n_architectures, err);
 }
 
 /* One way to write a wish: "name", "name=version", "name (op version)" or "name/suite". NULL and
@@ -129,7 +128,7 @@ static int read_wish_arches(struct rcp_reader *rd, const struct rcp_yaml *v, voi
 {
 	struct rcp_word *w = to;
 
-	return read_arch_list(rd, v, &w->arches, &w->n_arches, err);
+	return rcp_read_arch_list(rd, v, &w->arches, &w->n_arches, err);
 }
 
 static int read_package(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,

@@ -13,6 +13,37 @@ int rcp_read_architectures(struct rcp_reader *rd, const struct rcp_yaml *v, void
 int rcp_read_codecs(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		    struct eb_error **err);
 
+/* A list of architectures, each once, not empty. */
+int rcp_read_arch_list(struct rcp_reader *rd, const struct rcp_yaml *v, const char ***ret,
+		       size_t *ret_n, struct eb_error **err) EB_MUST_CHECK;
+
+/* recipe_archives.c */
+int rcp_read_archives(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		      struct eb_error **err);
+/* to is struct rcp_remote * */
+int rcp_read_mirrors(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		     struct eb_error **err);
+int rcp_read_url(struct rcp_reader *rd, const struct rcp_yaml *v, void *to, struct eb_error **err);
+int rcp_read_sha256(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		    struct eb_error **err);
+int rcp_read_file_size(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		       struct eb_error **err);
+#define RCP_REMOTE_FIELDS(type)                                                                    \
+	{ "url", rcp_read_url, offsetof(type, remote.url), false },                                \
+		{ "mirrors", rcp_read_mirrors, offsetof(type, remote), false },                    \
+		{ "sha256", rcp_read_sha256, offsetof(type, remote.sha256), false },               \
+	{                                                                                          \
+		"size", rcp_read_file_size, offsetof(type, remote.size), false                     \
+	}
+/* mirrors and the like make no sense without a URL; v is the entry. */
+int rcp_check_remote(struct rcp_reader *rd, const struct rcp_yaml *v, const struct rcp_remote *m,
+		     struct eb_error **err) EB_MUST_CHECK;
+
+/* recipe_programs.c */
+int rcp_read_python(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		    struct eb_error **err);
+int rcp_read_go(struct rcp_reader *rd, const struct rcp_yaml *v, void *to, struct eb_error **err);
+
 /* recipe_users.c */
 int rcp_read_users(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		   struct eb_error **err);

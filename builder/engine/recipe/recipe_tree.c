@@ -30,12 +30,13 @@ static int read_file(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		{ "path", rcp_read_path_below, offsetof(struct rcp_entry, path), true },
 		{ "content", rcp_read_text, offsetof(struct rcp_entry, text), false },
 		{ "source", read_source, offsetof(struct rcp_entry, source), false },
+		RCP_REMOTE_FIELDS(struct rcp_entry),
 		{ "mode", rcp_read_mode, offsetof(struct rcp_entry, mode), false },
 		{ "owner", read_entry_owner, 0, false },
 		{ "replace", rcp_read_bool, offsetof(struct rcp_entry, replace), false },
 	};
 	struct rcp_entry *e = to;
-	int r;
+	int r, given;
 
 	e->kind = RCP_FILE;
 	e->mode = 0644;
@@ -43,10 +44,12 @@ static int read_file(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 	r = rcp_read_map(rd, v, fields, EB_ARRAY_LEN(fields), e, err);
 	if (r < 0)
 		return r;
-	if (!e->text == !e->source)
-		return rcp_read_throw(rd, v, err, "'%s' needs either 'content' or 'source'%s",
-				      e->path, e->text ? ", not both" : "");
-	return 0;
+	given = !!e->text + !!e->source + !!e->remote.url;
+	if (given != 1)
+		return rcp_read_throw(rd, v, err,
+				      "'%s' needs either 'content', 'source' or 'url'%s", e->path,
+				      given ? ", only one of them" : "");
+	return rcp_check_remote(rd, v, &e->remote, err);
 }
 
 static int read_directory(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
