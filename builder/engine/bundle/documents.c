@@ -6,27 +6,65 @@
 #include "bundle/plan.h"
 #include "image/mediatype.h"
 
-/* All packages of a chain on one architecture, the base's first, as scanners name them. */
+static json_t *add_package(json_t *list, const char *type, const char *name, const char *version,
+			   const char *arch)
+{
+	json_t *j = eb_json_object();
+
+	eb_json_set_str(j, "type", type);
+	eb_json_set_str(j, "name", name);
+	eb_json_set_str(j, "version", version ? version : "");
+	eb_json_set_str(j, "arch", arch);
+	eb_json_push(list, j);
+	return j;
+}
+
+/* Debian packages, as scanners name them. */
+static void add_debs(json_t *list, const struct rcp_lock *l, const char *arch)
+{
+	for (size_t i = 0; i < l->n_packages; i++) {
+		const struct rcp_locked_package *p = &l->packages[i];
+
+		if (strcmp(p->arch, arch) == 0)
+			eb_json_set_str(add_package(list, "deb", p->name, p->version, p->deb_arch),
+					"source", p->source);
+	}
+}
+
+static void add_others(json_t *list, const struct rcp_recipe *rcp, const struct rcp_lock *l,
+		       const char *arch)
+{
+	for (size_t i = 0; i < l->n_wheels; i++)
+		if (strcmp(l->wheels[i].arch, arch) == 0)
+			add_package(list, "pypi", l->wheels[i].name, l->wheels[i].version, arch);
+	for (size_t i = 0; i < l->n_programs; i++)
+		if (strcmp(l->programs[i].arch, arch) == 0)
+			eb_json_set_str(add_package(list, "golang", l->programs[i].module,
+						    l->programs[i].version, arch),
+					"package", l->programs[i].package);
+	for (size_t i = 0; i < rcp->n_archives; i++) {
+		const struct rcp_locked_archive *a = rcp_archive_is_for(&rcp->archives[i], arch)
+							     ? rcp_lock_find_archive(
+								       l, rcp->archives[i].name,
+								       arch)
+							     : NULL;
+
+		if (a)
+			add_package(list, "archive", a->name, a->version ? a->version : a->commit,
+				    arch);
+	}
+	for (size_t i = 0; i < l->n_files; i++)
+		add_package(list, "file", l->files[i].path, NULL, arch);
+}
+
+/* What a chain is made of on one architecture, the base's first. */
 static json_t *packages_json(const struct img_chain *c, const char *arch)
 {
 	json_t *list = eb_json_array();
 
 	for (size_t s = 0; s < c->n; s++) {
-		const struct rcp_lock *l = c->stage[s].lock;
-
-		for (size_t i = 0; i < l->n_packages; i++) {
-			json_t *j;
-
-			if (strcmp(l->packages[i].arch, arch) != 0)
-				continue;
-			j = eb_json_object();
-			eb_json_set_str(j, "type", "deb");
-			eb_json_set_str(j, "name", l->packages[i].name);
-			eb_json_set_str(j, "version", l->packages[i].version);
-			eb_json_set_str(j, "arch", l->packages[i].deb_arch);
-			eb_json_set_str(j, "source", l->packages[i].source);
-			eb_json_push(list, j);
-		}
+		add_debs(list, c->stage[s].lock, arch);
+		add_others(list, c->stage[s].recipe, c->stage[s].lock, arch);
 	}
 	return list;
 }

@@ -44,6 +44,16 @@ static int add_lock(struct bnd_keep *k, const char *dir, struct eb_error **err)
 		r = add(k, l->packages[i].sha256, err);
 	for (size_t i = 0; i < l->n_codecs && r >= 0; i++)
 		r = add(k, l->codecs[i].sha256, err);
+	for (size_t i = 0; i < l->n_wheels && r >= 0; i++)
+		r = add(k, l->wheels[i].sha256, err);
+	for (size_t i = 0; i < l->n_programs && r >= 0; i++)
+		r = add(k, l->programs[i].sha256, err);
+	for (size_t i = 0; i < l->n_archives && r >= 0; i++)
+		r = add(k, l->archives[i].sha256, err);
+	for (size_t i = 0; i < l->n_files && r >= 0; i++)
+		r = add(k, l->files[i].sha256, err);
+	for (size_t i = 0; i < l->n_built && r >= 0; i++)
+		r = add(k, l->built[i].sha256, err);
 	return r;
 }
 

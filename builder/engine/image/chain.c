@@ -8,14 +8,12 @@ static int check_lock(const struct rcp_chain *recipes, size_t s, const struct rc
 		      struct eb_error **err)
 {
 	struct rcp_chain upto = { recipes->stage, s + 1 };
-	char want[65];
 	int r;
 
 	if (lock->recipe && strcmp(lock->recipe, recipes->stage[s]->name) != 0)
 		return eb_throw(err, EB_E_CONFLICT, "%s is the lock of '%s', expected '%s'",
 				lock->file, lock->recipe, recipes->stage[s]->name);
-	rcp_lock_inputs_hash(&upto, want);
-	if (lock->inputs_sha256 && strcmp(want, lock->inputs_sha256) == 0)
+	if (rcp_lock_state(lock, &upto) == RCP_LOCK_ANSWERS)
 		return 0;
 	r = eb_throw(err, EB_E_CONFLICT,
 		     "%s does not answer %s any more: what it asks for has changed", lock->file,

@@ -131,6 +131,89 @@ static int feed_recipe(struct eb_hash *h, const struct rcp_recipe *rcp, struct e
 	return feed_entries(h, rcp, err);
 }
 
+/* What came after the first form of the key is fed only where there is some, behind a word that no
+ * name can be, so that the keys of all others stay what they were. */
+static void feed_more(struct eb_hash *h, const char *what, size_t n)
+{
+	autofree char *mark = eb_xasprintf("\n%s", what);
+
+	feed(h, mark);
+	feed_u64(h, n);
+}
+
+static void feed_python(struct eb_hash *h, const struct rcp_python *p, const struct rcp_lock *l,
+			const char *arch)
+{
+	if (p->interpreter) {
+		feed_more(h, "python", 1);
+		feed(h, p->interpreter);
+		feed(h, p->target);
+		feed(h, p->scripts);
+		feed_u64(h, p->bytecode);
+		feed_words(h, p->provided, p->n_provided);
+	}
+	if (l->n_wheels)
+		feed_more(h, "wheels", l->n_wheels);
+	for (size_t i = 0; i < l->n_wheels; i++)
+		if (strcmp(l->wheels[i].arch, arch) == 0) {
+			feed(h, l->wheels[i].name);
+			feed(h, l->wheels[i].sha256);
+		}
+	if (l->n_built)
+		feed_more(h, "built", l->n_built);
+	for (size_t i = 0; i < l->n_built; i++)
+		if (strcmp(l->built[i].arch, arch) == 0) {
+			feed(h, l->built[i].name);
+			feed(h, l->built[i].sha256);
+		}
+}
+
+static void feed_go(struct eb_hash *h, const struct rcp_recipe *rcp, const struct rcp_lock *l,
+		    const char *arch)
+{
+	if (rcp->n_go)
+		feed_more(h, "go", rcp->n_go);
+	for (size_t i = 0; i < rcp->n_go; i++) {
+		feed(h, rcp->go[i].module);
+		feed(h, rcp->go[i].package);
+		feed(h, rcp->go[i].path);
+	}
+	if (l->n_programs)
+		feed_more(h, "programs", l->n_programs);
+	for (size_t i = 0; i < l->n_programs; i++)
+		if (strcmp(l->programs[i].arch, arch) == 0) {
+			feed(h, l->programs[i].module);
+			feed(h, l->programs[i].package);
+			feed(h, l->programs[i].sha256);
+		}
+}
+
+static void feed_archives(struct eb_hash *h, const struct rcp_recipe *rcp, const struct rcp_lock *l,
+			  const char *arch)
+{
+	if (rcp->n_archives)
+		feed_more(h, "archives", rcp->n_archives);
+	for (size_t i = 0; i < rcp->n_archives; i++) {
+		const struct rcp_archive *a = &rcp->archives[i];
+		const struct rcp_locked_archive *locked = rcp_lock_find_archive(l, a->name, arch);
+
+		if (!rcp_archive_is_for(a, arch))
+			continue;
+		feed(h, a->name);
+		feed(h, locked ? locked->sha256 : NULL);
+		feed_u64(h, a->strip);
+		feed(h, a->subpath);
+		feed(h, a->to);
+		feed_u64(h, (uint64_t)a->uid << 32 | a->gid);
+	}
+	if (l->n_files)
+		feed_more(h, "files", l->n_files);
+	for (size_t i = 0; i < l->n_files; i++) {
+		feed(h, l->files[i].path);
+		feed(h, l->files[i].sha256);
+	}
+}
+
 static void feed_packages(struct eb_hash *h, const struct rcp_lock *l, const char *arch)
 {
 	for (size_t p = 0; p < l->n_packages; p++) {
@@ -162,6 +245,9 @@ int img_stage_key(const struct img_env *env, const struct img_chain *c, const ch
 		if (r < 0)
 			return r;
 		feed_packages(h, c->stage[s].lock, arch);
+		feed_python(h, &c->stage[s].recipe->python, c->stage[s].lock, arch);
+		feed_go(h, c->stage[s].recipe, c->stage[s].lock, arch);
+		feed_archives(h, c->stage[s].recipe, c->stage[s].lock, arch);
 	}
 	eb_hash_final_hex(h, hex);
 	memcpy(ret, hex, 65);
