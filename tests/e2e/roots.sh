@@ -1,6 +1,7 @@
 #!/bin/bash
 # roots.sh [SUITE]...: on a minimal Debian 12 and a minimal Debian 13, where nothing is installed, `make quickstart`
 # installs what it needs, builds, makes the bundle; a user who is not root gets the same bytes, and so do both releases.
+# Both are compared with what is built here: three sets of compiler and libraries, one set of bytes.
 # Slow (minutes, and some hundred megabytes of packages the first time, kept in out/roots); needs root.
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || skip_all "needs root"
@@ -28,8 +29,23 @@ build_as_root() {
 		umask 077
 		cd /tmp
 		TZ=Asia/Kathmandu /src/out/ess-bundle build /src/bundles/quickstart -j 1 --offline --progress none -o b.tar
-		sha256sum <b.tar >sum'
+		sha256sum <b.tar >sum
+		/src/out/ess-bundle build /src/bundles/quickstart --compress gzip --offline --progress none -o g.tar
+		sha256sum <g.tar >sum.gzip
+		/src/out/ess-bundle lock --check --offline --progress none /src/bundles/quickstart'
 }
+build_here() {
+	"$ESS" build --progress none -o "$T/b.tar" "$ROOT/bundles/quickstart" &&
+		"$ESS" build --progress none --offline --compress gzip -o "$T/g.tar" "$ROOT/bundles/quickstart"
+}
+about() { # SUITE
+	inside "$1" sh -c '. /etc/os-release
+		echo "$PRETTY_NAME, $(gcc --version | head -n 1), $(pkg-config --modversion zlib libzstd libarchive | xargs)"'
+}
+
+check "it builds here" build_here || bail "nothing to compare with" "$OUT"
+sha256sum <"$T/b.tar" >"$T/sum"
+sha256sum <"$T/g.tar" >"$T/sum.gzip"
 
 for suite; do
 	if ! check "a minimal root of $suite can be made" "$TOOLS/minroot.sh" "$suite" "$T/$suite"; then
@@ -46,11 +62,11 @@ for suite; do
 		make quickstart
 		test "$before" = "$(stat -c "%i %Y" out/quickstart.tar)"'
 	check "$suite: from another folder as well" inside "$suite" make -C / -f /src/Makefile quickstart
-	check "$suite: as root, elsewhere, one thread, another umask and time zone, offline" build_as_root "$suite"
+	note "$(about "$suite")"
+	check "$suite: as root, elsewhere, one thread, another umask and time zone, offline; gzip; the locks" build_as_root "$suite"
 	check "$suite: as a user with an empty cache" build_as_user "$suite"
-	check_equal "$suite: both have the same bytes" "$(cat "$T/$suite/tmp/sum")" "$(cat "$T/$suite/home/tester/sum")"
+	check_equal "$suite: the bytes are those that come out here" "$(cat "$T/sum")" "$(cat "$T/$suite/tmp/sum")"
+	check_equal "$suite: the user's as well" "$(cat "$T/sum")" "$(cat "$T/$suite/home/tester/sum")"
+	check_equal "$suite: and with gzip" "$(cat "$T/sum.gzip")" "$(cat "$T/$suite/tmp/sum.gzip")"
 done
-if [ $# = 2 ]; then
-	check_equal "$1 and $2 have the same bytes" "$(cat "$T/$1/tmp/sum")" "$(cat "$T/$2/tmp/sum")"
-fi
 finish
