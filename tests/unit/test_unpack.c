@@ -1,7 +1,12 @@
 #include "bundle/unpack.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+
+#include "base/remove.h"
 
 #include "image/digest.h"
 #include "mkbundle.h"
@@ -138,4 +143,64 @@ TEST(unpack, image_with_wrong_diff_id_is_refused)
 	CHECK_FAIL(bnd_unpack_image(&b, &b.images[0], 0, test_path("out"), &o, NULL, &res, &e),
 		   EB_E_DIGEST, "uncompressed layer", e);
 	CHECK_INT(entries(test_dir()), 1);
+}
+
+/* With as many descriptors as it takes to begin, and not enough to go on. */
+TEST(unpack, nothing_is_left_when_no_file_can_be_opened)
+{
+	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
+	struct bnd_extract_options o = { .same_owner = false };
+	struct rlimit whole, few;
+	unsigned int failed = 0;
+	EB_AUTOBUF(tar, 1 << 20);
+	struct eb_error *e = NULL;
+
+	tb_file(&tar, "a/b/c/d/e/f/g", "value");
+	tb_file(&tar, "a/b/c/d/e/h/i", "value");
+	mkb_one(&tar, test_path("b.tar"));
+	CHECK_OK(bnd_open(test_path("b.tar"), &b, &e), e);
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &whole), 0);
+	few = whole;
+	for (few.rlim_cur = 3; few.rlim_cur < 30; few.rlim_cur++) {
+		const char *dir = test_path("out/%u", (unsigned int)few.rlim_cur);
+		struct bnd_extract_result image;
+		struct bnd_unpack_result layout;
+		int r;
+
+		CHECK(mkdir(test_path("out"), 0755) == 0 || errno == EEXIST);
+		CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
+		r = few.rlim_cur % 2
+			    ? bnd_unpack_layout(&b, dir, NULL, &layout, NULL)
+			    : bnd_unpack_image(&b, &b.images[0], 0, dir, &o, NULL, &image, NULL);
+		CHECK_INT(setrlimit(RLIMIT_NOFILE, &whole), 0);
+		if (r >= 0)
+			CHECK_OK(eb_remove_tree(AT_FDCWD, dir, &e), e);
+		failed += r < 0;
+		CHECK_INT(rmdir(test_path("out")), 0);
+	}
+	CHECK(failed > 4 && failed < 27);
+}
+
+TEST(unpack, tree_of_any_depth_is_removed)
+{
+	struct eb_error *e = NULL;
+	int fd;
+
+	CHECK_INT(mkdir(test_path("deep"), 0700), 0);
+	fd = open(test_path("deep"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 3000; i++) {
+		int next;
+
+		CHECK_INT(mkdirat(fd, "moved-1", 0700), 0);
+		CHECK_INT(mkdirat(fd, "empty", 0), 0);
+		next = openat(fd, "moved-1", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (i % 2)
+			CHECK_INT(fchmod(fd, 0), 0);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+	CHECK_INT(symlink(test_dir(), test_path("deep/link")), 0);
+	CHECK_OK(eb_remove_tree(AT_FDCWD, test_path("deep"), &e), e);
+	CHECK_INT(entries(test_dir()), 0);
 }

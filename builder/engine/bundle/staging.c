@@ -64,6 +64,10 @@ int bnd_staging_open(const char *path, struct bnd_staging *ret, struct eb_error 
 	r = check_free(s.parent_fd, s.name, path, err);
 	if (r < 0)
 		return r;
+	/* Before anything is made that would have to be removed. */
+	s.spare_fd = fcntl(s.parent_fd, F_DUPFD_CLOEXEC, 3);
+	if (s.spare_fd < 0)
+		return eb_throw_errno(err, "open the directory of '%s'", path);
 	s.temp = eb_xasprintf("%.200s.partial-%ld-%u", s.name, (long)getpid(),
 			      atomic_fetch_add(&counter, 1));
 	if (mkdirat(s.parent_fd, s.temp, 0700) < 0) {
@@ -76,7 +80,7 @@ int bnd_staging_open(const char *path, struct bnd_staging *ret, struct eb_error 
 	if (s.dir.fd < 0)
 		return eb_throw_errno(err, "open '%s' beside '%s'", s.temp, path);
 	*ret = s;
-	s = (struct bnd_staging){ .dir = { .fd = -1 }, .parent_fd = -1 };
+	s = (struct bnd_staging){ .dir = { .fd = -1 }, .parent_fd = -1, .spare_fd = -1 };
 	return 0;
 }
 
@@ -94,12 +98,15 @@ int bnd_staging_publish(struct bnd_staging *s, struct eb_error **err)
 
 void bnd_staging_release(struct bnd_staging *s)
 {
+	/* With these two it can be removed also when nothing more can be opened. */
+	if (s->spare_fd >= 0)
+		close(s->spare_fd);
+	eb_dir_release(&s->dir);
 	if (s->temp)
 		eb_ignore(eb_remove_tree(s->parent_fd, s->temp, NULL));
-	eb_dir_release(&s->dir);
 	if (s->parent_fd >= 0)
 		close(s->parent_fd);
 	free(s->name);
 	free(s->temp);
-	*s = (struct bnd_staging){ .dir = { .fd = -1 }, .parent_fd = -1 };
+	*s = (struct bnd_staging){ .dir = { .fd = -1 }, .parent_fd = -1, .spare_fd = -1 };
 }

@@ -5,10 +5,10 @@
 #include "base/dir.h"
 
 struct bnd_staging {
-	struct eb_dir dir; /* what is being filled, mode 0700 */
-	int parent_fd;
-	char *name; /* final base name */
-	char *temp; /* base name so far; NULL once published */
+	struct eb_dir dir;	 /* what is being filled, mode 0700 */
+	int parent_fd, spare_fd; /* spare: for removing it when no more can be opened */
+	char *name;		 /* final base name */
+	char *temp;		 /* base name so far; NULL once published */
 };
 
 /* path may be missing or an empty directory: EB_E_CONFLICT otherwise. Its parent must exist. */
@@ -20,4 +20,4 @@ void bnd_staging_release(struct bnd_staging *s); /* removes it unless published 
 EB_DEFINE_RELEASE(struct bnd_staging, bnd_staging_release)
 #define BND_AUTOSTAGING(name)                                                                      \
 	EB_CLEANUP(bnd_staging_release_p)                                                          \
-	struct bnd_staging name = { .dir = { .fd = -1 }, .parent_fd = -1 }
+	struct bnd_staging name = { .dir = { .fd = -1 }, .parent_fd = -1, .spare_fd = -1 }

@@ -144,10 +144,11 @@ int bnd_unpack_image(const struct bnd_bundle *b, const struct bnd_image *im, siz
 		     struct eb_progress *progress, struct bnd_extract_result *ret,
 		     struct eb_error **err)
 {
+	/* Before what has files open in it, so that these are closed when it is removed. */
+	BND_AUTOSTAGING(s);
 	EB_CLEANUP(bnd_layers_release_p) struct bnd_layers l = { 0 };
 	EB_CLEANUP(bnd_extract_free_p) struct bnd_extract *x = NULL;
 	struct bnd_extract_result result;
-	BND_AUTOSTAGING(s);
 	int r = bnd_layers_open(b, &im->platforms[p], &l, err);
 
 	if (r >= 0)
