@@ -1,5 +1,6 @@
 #include "cli/building.h"
 
+#include "base/dir.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -30,6 +31,14 @@ static void report(struct cmd_env *env, const struct bnd_plan *p, const char *pa
 	env_printf(env, "%s\n", root->text);
 }
 
+/* What would fail after all the work is tried before it. */
+static int check_output(const char *path, struct eb_error **err)
+{
+	EB_AUTOTMP(tmp);
+
+	return eb_tmpfile_open(NULL, path, 0644, &tmp, err);
+}
+
 int building_run(struct cmd_env *env, const struct building_args *a, const struct setup *s,
 		 const struct bnd_def *def, bool layout_only, struct eb_error **err)
 {
@@ -58,7 +67,9 @@ int building_run(struct cmd_env *env, const struct building_args *a, const struc
 		report(env, &plan, a->output, &root, false);
 		return 0;
 	}
-	r = bnd_plan_fetch(&plan, &o, err);
+	r = check_output(a->output, err);
+	if (r >= 0)
+		r = bnd_plan_fetch(&plan, &o, err);
 	if (r >= 0)
 		r = bnd_plan_make(&plan, &o, err);
 	if (r >= 0 && img_session_used_fallback(session))

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "bundle/select.h"
+#include "bundle/staging.h"
 #include "bundle/unpack.h"
 #include "cli/cmd.h"
 #include "cli/setup.h"
@@ -102,6 +103,9 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	int r = check_args(a, err);
 
 	(void)argc;
+	/* Before the bundle is read as a whole. */
+	if (r >= 0)
+		r = bnd_staging_check(a->output, err);
 	if (r >= 0)
 		r = verified_open(env, &a->verify, argv[0], &b, err);
 	if (r >= 0 && a->image)

@@ -222,6 +222,11 @@ refused "no lock" 4 "recipes/app/lock\.yaml" 'hint: .*ess-bundle lock' -- build 
 fresh cached
 refused "the output's folder is missing" 4 "no/such/x\.tar" 'No such file or directory' -- \
 	ess "$STATE/cache" ok build -o "$STATE/no/such/x.tar" "$STATE/bundle"
+fresh
+refused "the output is looked at before anything is fetched" 4 "no/such/x\.tar" -- \
+	ess "$STATE/cache" status~.deb~500 build -o "$STATE/no/such/x.tar" "$STATE/bundle"
+refused "and that it is no device" 9 "'/dev/null' is a device, pipe or socket" 'hint: ' -- \
+	ess "$STATE/cache" status~.deb~500 build -o /dev/null "$STATE/bundle"
 mkdir "$STATE/out/x.tar"
 refused "the output is a folder" 1 "out/x\.tar'?" '[Dd]irectory' -- build ok
 rmdir "$STATE/out/x.tar"

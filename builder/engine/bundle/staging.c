@@ -41,27 +41,43 @@ static int check_free(int parent, const char *name, const char *path, struct eb_
 	return eb_hint(err, r, "name a directory that does not exist yet, or remove it first");
 }
 
-int bnd_staging_open(const char *path, struct bnd_staging *ret, struct eb_error **err)
+/* The parent directory and the name in it, which must be free. */
+static int look_up(const char *path, struct bnd_staging *s, struct eb_error **err)
 {
-	static atomic_uint counter;
-	BND_AUTOSTAGING(s);
 	autofree char *copy = eb_xstrdup(path);
 	size_t n = strlen(copy);
 	char *slash;
-	int r;
 
 	while (n > 1 && copy[n - 1] == '/')
 		copy[--n] = '\0';
 	slash = strrchr(copy, '/');
-	s.name = eb_xstrdup(slash ? slash + 1 : copy);
-	if (!*s.name || strcmp(s.name, ".") == 0 || strcmp(s.name, "..") == 0)
+	s->name = eb_xstrdup(slash ? slash + 1 : copy);
+	if (!*s->name || strcmp(s->name, ".") == 0 || strcmp(s->name, "..") == 0)
 		return eb_throw(err, EB_E_USAGE, "'%s' does not name a directory to be made", path);
 	if (slash)
 		slash[slash == copy] = '\0';
-	s.parent_fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s.parent_fd < 0)
+	s->parent_fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->parent_fd < 0)
 		return eb_throw_errno(err, "open the directory of '%s'", path);
-	r = check_free(s.parent_fd, s.name, path, err);
+	return check_free(s->parent_fd, s->name, path, err);
+}
+
+int bnd_staging_check(const char *path, struct eb_error **err)
+{
+	BND_AUTOSTAGING(s);
+	int r = look_up(path, &s, err);
+
+	if (r >= 0 && faccessat(s.parent_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		r = eb_throw_errno(err, "make '%s'", path);
+	return r;
+}
+
+int bnd_staging_open(const char *path, struct bnd_staging *ret, struct eb_error **err)
+{
+	static atomic_uint counter;
+	BND_AUTOSTAGING(s);
+	int r = look_up(path, &s, err);
+
 	if (r < 0)
 		return r;
 	/* Before anything is made that would have to be removed. */

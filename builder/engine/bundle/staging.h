@@ -14,6 +14,8 @@ struct bnd_staging {
 /* path may be missing or an empty directory: EB_E_CONFLICT otherwise. Its parent must exist. */
 int bnd_staging_open(const char *path, struct bnd_staging *ret,
 		     struct eb_error **err) EB_MUST_CHECK;
+/* Would opening it fail? Makes nothing. Errors as above. */
+int bnd_staging_check(const char *path, struct eb_error **err) EB_MUST_CHECK;
 /* Bring it to the disk and give it its name. */
 int bnd_staging_publish(struct bnd_staging *s, struct eb_error **err) EB_MUST_CHECK;
 void bnd_staging_release(struct bnd_staging *s); /* removes it unless published */
