@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 
 #include "base/error.h"
+#include "pkg/cache_care.h"
 
 const char *const setup_compressions[] = { "default", "zstd", "gzip", NULL };
 
@@ -45,6 +46,8 @@ int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
 		r = env_source_date_epoch(&epoch, err);
 	if (r >= 0)
 		r = pkg_cache_open(dir, &s->cache, err);
+	if (r >= 0)
+		pkg_cache_age(&s->cache, env_now_sec());
 	if (r >= 0)
 		r = pkg_mirrors_load(&mo, &s->mirrors, err);
 	if (r < 0)

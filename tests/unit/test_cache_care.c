@@ -113,3 +113,30 @@ TEST(cache_care, gc_without_keep_leaves_sources)
 	CHECK_INT(u[PKG_CACHE_SOURCE].files, 0);
 	CHECK_INT(access(test_path("cache/sources/sha256/%s", one), F_OK), 0);
 }
+
+TEST(cache_care, age_removes_downloads_long_stopped)
+{
+	EB_CLEANUP(pkg_cache_release_p) struct pkg_cache c = { .dir = { .fd = -1 } };
+	const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	struct eb_error *e = NULL;
+	char one[65], two[65];
+	int busy;
+
+	CHECK_OK(pkg_cache_open(test_path("cache"), &c, &e), e);
+	pkg_cache_age(&c, 2000000000); /* nothing there yet */
+	pkg_cache_release(&c);
+	fill(&c, one, two);
+	CHECK_OK(eb_file_write(test_path("cache/partial/fresh"), "12", 2, 0600, &e), e);
+	CHECK_INT(utimensat(AT_FDCWD, test_path("cache/partial/stopped"), old, 0), 0);
+	CHECK_INT(utimensat(AT_FDCWD, test_path("cache/partial/busy"), old, 0), 0);
+	pkg_cache_age(&c, 1000 + 14 * 86400);
+	CHECK_INT(access(test_path("cache/partial/stopped"), F_OK), 0);
+	busy = open(test_path("cache/partial/busy"), O_RDONLY | O_CLOEXEC);
+	CHECK_INT(flock(busy, LOCK_EX), 0);
+	pkg_cache_age(&c, 1000 + 14 * 86400 + 1);
+	CHECK_INT(access(test_path("cache/partial/stopped"), F_OK), -1);
+	CHECK_INT(access(test_path("cache/partial/busy"), F_OK), 0);
+	CHECK_INT(access(test_path("cache/partial/fresh"), F_OK), 0);
+	CHECK_INT(access(test_path("cache/damaged/x"), F_OK), 0);
+	close(busy);
+}

@@ -13,7 +13,12 @@
 #include "base/progress.h"
 #include "base/stream.h"
 
-enum { MAX_FILES = 4000000, IO_BYTES = 256 * 1024, LEFTOVER_SEC = 24 * 60 * 60 };
+enum {
+	MAX_FILES = 4000000,
+	IO_BYTES = 256 * 1024,
+	LEFTOVER_SEC = 24 * 60 * 60,
+	PARTIAL_SEC = 14 * LEFTOVER_SEC
+};
 
 const char *pkg_cache_kind_name(enum pkg_cache_kind kind)
 {
@@ -330,4 +335,16 @@ int pkg_cache_gc(const struct pkg_cache *c, const struct pkg_cache_gc_options *o
 		return r;
 	memcpy(removed, sum, sizeof(sum));
 	return 0;
+}
+
+void pkg_cache_age(const struct pkg_cache *c, int64_t now_sec)
+{
+	EB_CLEANUP(files_release_p) struct files f = { 0 };
+	bool gone;
+
+	if (list(c, "partial", PKG_CACHE_PARTIAL, 0, &f, NULL) < 0)
+		return;
+	for (size_t i = 0; i < f.n; i++)
+		if (f.items[i].st.st_mtime < now_sec - PARTIAL_SEC)
+			eb_ignore(remove_partial(c, &f.items[i], false, &gone, NULL));
 }
