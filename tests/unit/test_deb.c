@@ -165,7 +165,7 @@ TEST(deb, index_read_refuses_wrong_members)
 	sample_tar(&tar);
 	mkdeb_ar_begin(&deb);
 	CHECK_REFUSED(&deb, EB_E_FORMAT,
-		      "package 'demo.deb': not a Debian package: expected debian-binary first, "
+		      "demo.deb: not a Debian package: expected debian-binary first, "
 		      "found nothing");
 	mkdeb_ar_member(&deb, "debian-binary", "3.0\n", 4);
 	CHECK_REFUSED(&deb, EB_E_UNSUPPORTED, "package format 3.0, expected 2.0");
@@ -254,7 +254,7 @@ TEST(deb, index_read_refuses_hostile_members)
 		mkdeb_tar_add(&tar, &cases[i].entry, NULL);
 		mkdeb_tar_end(&tar);
 		mkdeb(&deb, "", MKDEB_CONTROL, &tar);
-		CHECK_REFUSED(&deb, cases[i].code, "package 'demo.deb': data.tar");
+		CHECK_REFUSED(&deb, cases[i].code, "demo.deb: data.tar");
 		eb_buf_clear(&deb);
 		mkdeb(&deb, "gz", MKDEB_CONTROL, &tar);
 		CHECK_REFUSED(&deb, cases[i].code, cases[i].message);
@@ -353,7 +353,7 @@ TEST(deb, index_read_refuses_decompression_bombs)
 	mkdeb_tar_end(&tar);
 	mkdeb(&deb, "zst", MKDEB_CONTROL, &tar);
 	CHECK(deb.len < 100000);
-	CHECK_REFUSED(&deb, EB_E_LIMIT, "package 'demo.deb': data.tar");
+	CHECK_REFUSED(&deb, EB_E_LIMIT, "demo.deb: data.tar");
 }
 
 TEST(deb, index_read_refuses_every_truncation)

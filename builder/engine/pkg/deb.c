@@ -131,7 +131,7 @@ int pkg_deb_verdict_(struct pkg_ar *ar, int r, const char *what, struct eb_error
 	if (r == -EB_E_DIGEST)
 		return r;
 	if (pkg_ar_drain(ar, &e) != -EB_E_DIGEST)
-		return eb_prefix(err, r, "package '%s'", what);
+		return eb_prefix(err, r, "%s", what);
 	eb_error_clear(err);
 	return eb_error_forward(err, EB_TAKE_PTR(e));
 }
