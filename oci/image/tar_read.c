@@ -60,15 +60,20 @@ static void note_zeros(struct oci_tar_reader *t, size_t n)
 		t->nonzero_end = t->fetched + n;
 }
 
+static int throw_header_bytes(const struct oci_tar_reader *t, struct eb_error **err)
+{
+	return eb_throw(err, EB_E_LIMIT,
+			"the headers of one member are larger than %" PRIu64
+			" bytes (limit 'header_bytes')",
+			t->lim.header_bytes);
+}
+
 static ssize_t fetch(struct oci_tar_reader *t, struct eb_error **err)
 {
 	ssize_t got;
 
 	if (t->in_header && t->header_seen > t->lim.header_bytes)
-		return eb_throw(err, EB_E_LIMIT,
-				"the headers of one member are larger than %" PRIu64
-				" bytes (limit 'header_bytes')",
-				t->lim.header_bytes);
+		return throw_header_bytes(t, err);
 	got = eb_read(t->in, t->block, sizeof(t->block), err);
 	if (got <= 0)
 		return got;
@@ -109,6 +114,9 @@ static int tar_fail(struct oci_tar_reader *t, struct eb_error **err)
 
 	if (t->pending)
 		c = eb_error_forward(err, EB_TAKE_PTR(t->pending));
+	else if (text && strstr(text, "header too large"))
+		/* libarchive has a limit of its own, which is as large as ours. */
+		c = throw_header_bytes(t, err);
 	else
 		c = eb_throw(err, EB_E_FORMAT, "damaged or truncated before byte %" PRIu64 ": %s",
 			     t->fetched, text ? text : "no details");

@@ -340,6 +340,46 @@ TEST(deb, index_read_limits_memory)
 		   EB_E_LIMIT, "data.tar: 'file': with it the list of members", e);
 }
 
+TEST(deb, index_read_limits_attributes)
+{
+	struct oci_xattr values[65];
+	struct oci_tar_entry file = { .path = "file", .type = '0', .xattrs = values };
+	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = NULL;
+	autoerror struct eb_error *e = NULL;
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(values); i++)
+		values[i] = (struct oci_xattr){ test_path("user.%02zu", i), "v", 1 };
+	for (file.n_xattrs = 64; file.n_xattrs <= 65; file.n_xattrs++) {
+		EB_AUTOBUF(tar, ROOM);
+		EB_AUTOBUF(deb, ROOM);
+
+		mkdeb_tar_add(&tar, &file, NULL);
+		mkdeb_tar_end(&tar);
+		mkdeb(&deb, "gz", MKDEB_CONTROL, &tar);
+		if (file.n_xattrs == 64)
+			CHECK_OK(index_of(&deb, &x, &e), e);
+		else
+			CHECK_REFUSED(&deb, EB_E_LIMIT, "65 extended attributes, at most 64");
+	}
+}
+
+TEST(deb, identity_is_what_was_promised)
+{
+	EB_CLEANUP(pkg_deb_index_free_p) struct pkg_deb_index *x = NULL;
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(tar, ROOM);
+	EB_AUTOBUF(deb, ROOM);
+
+	sample_tar(&tar);
+	mkdeb(&deb, "", MKDEB_CONTROL, &tar);
+	CHECK_OK(index_of(&deb, &x, &e), e);
+	CHECK_OK(pkg_deb_check_identity(x, "1.2-3", "amd64", &e), e);
+	CHECK_FAIL(pkg_deb_check_identity(x, "1.2-4", "amd64", &e), EB_E_FORMAT,
+		   "says version '1.2-3', its archive's list '1.2-4'", e);
+	CHECK_FAIL(pkg_deb_check_identity(x, "1.2-3", "arm64", &e), EB_E_FORMAT,
+		   "says architecture 'amd64', expected 'arm64' or 'all'", e);
+}
+
 TEST(deb, index_read_refuses_decompression_bombs)
 {
 	enum { BOMB = 64 << 20 };

@@ -325,6 +325,11 @@ TEST(tar_read, header_bombs_are_stopped_while_read)
 	tb_end(&b);
 	CHECK(walk_limits(&b, OCI_TAR_PLAIN, &lim, &e) < 0);
 	eb_error_clear(&e);
+	/* libarchive has a limit, too. */
+	eb_buf_clear(&b);
+	tb_header(&b, "x", 'x', "", 3 << 20);
+	tb_zeros(&b, 3 << 20);
+	CHECK_FAIL(walk(&b, &e), EB_E_LIMIT, "'header_bytes'", e);
 	/* A large header below the limit is fine. */
 	lim.header_bytes = 1000000;
 	eb_buf_clear(&b);

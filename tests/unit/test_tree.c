@@ -86,6 +86,19 @@ TEST(tree, add_file_makes_implicit_parents)
 	CHECK_INT(t->n_nodes, 4);
 }
 
+TEST(tree, add_refuses_whiteouts)
+{
+	static const char *const paths[] = { ".wh.etc", "etc/.wh.passwd", "usr/.wh..wh..opq",
+					     "usr/.wh.lib/libc.so" };
+	autoerror struct eb_error *e = NULL;
+	TREE(t);
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(paths); i++)
+		CHECK_FAIL(add_file(t, 0, paths[i], 0, &e), EB_E_FORMAT, "would be a whiteout", e);
+	CHECK_OK(add_file(t, 0, "usr/.whale", 0, &e), e);
+	CHECK_OK(add_file(t, 0, "usr/x.wh.y", 0, &e), e);
+}
+
 TEST(tree, walk_gives_byte_order_parents_first)
 {
 	autoerror struct eb_error *e = NULL;

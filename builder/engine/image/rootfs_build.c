@@ -101,11 +101,15 @@ static int add_input(struct builder *b, size_t i, unsigned int origin,
 		     const struct rfs_merge_options *o, struct eb_error **err)
 {
 	const struct pkg_input *in = &b->inputs.items[i];
+	const struct pkg_deb_index *deb;
+	int r;
 
 	switch (in->kind) {
 	case PKG_INPUT_DEB:
-		return pkg_deb_to_tree(b->tree, origin, (const struct pkg_deb_index *)b->index[i],
-				       o, err);
+		deb = (const struct pkg_deb_index *)b->index[i];
+		r = pkg_deb_check_identity(deb, in->version, b->arch, err);
+		return r < 0 ? eb_prefix(err, r, "%s", in->what)
+			     : pkg_deb_to_tree(b->tree, origin, deb, o, err);
 	case PKG_INPUT_WHEEL:
 	case PKG_INPUT_ARCHIVE:
 	case PKG_INPUT_FILE:

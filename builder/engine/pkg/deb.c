@@ -352,3 +352,20 @@ const struct pkg_input_ops pkg_deb_ops = {
 	.drain = pkg_deb_data_drain_,
 	.free = pkg_deb_data_free_,
 };
+
+int pkg_deb_check_identity(const struct pkg_deb_index *x, const char *version, const char *arch,
+			   struct eb_error **err)
+{
+	autofree char *mine = pkg_deb_field(x, "Version");
+	autofree char *for_arch = pkg_deb_field(x, "Architecture");
+
+	if (!mine || strcmp(mine, version) != 0)
+		return eb_throw(err, EB_E_FORMAT,
+				"its control file says version '%s', its archive's list '%s'",
+				mine ? mine : "", version);
+	if (!for_arch || (strcmp(for_arch, "all") != 0 && strcmp(for_arch, arch) != 0))
+		return eb_throw(err, EB_E_FORMAT,
+				"its control file says architecture '%s', expected '%s' or 'all'",
+				for_arch ? for_arch : "", arch);
+	return 0;
+}

@@ -40,3 +40,7 @@ struct pkg_deb_index *pkg_deb_index_free(struct pkg_deb_index *x);
 EB_DEFINE_CLEANUP(struct pkg_deb_index *, pkg_deb_index_free)
 /* A field of the control stanza ("Version"), continuation lines joined; NULL = none. Heap. */
 char *pkg_deb_field(const struct pkg_deb_index *x, const char *name);
+/* Is it the package that the signed list of the archive promised under its hash? EB_E_FORMAT when
+ * its control file names another version, or an architecture that is neither `arch` nor "all". */
+int pkg_deb_check_identity(const struct pkg_deb_index *x, const char *version, const char *arch,
+			   struct eb_error **err) EB_MUST_CHECK;

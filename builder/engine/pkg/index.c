@@ -67,6 +67,10 @@ int pkg_index_add(struct pkg_index *x, const struct oci_tar_entry *m, uint64_t m
 					"link",
 					m->path, m->type),
 			       "exclude the package: images hold files, directories and links");
+	if (m->n_xattrs > MAX_XATTRS)
+		return eb_throw(err, EB_E_LIMIT,
+				"'%s': %zu extended attributes, at most %d (limit 'attributes')",
+				m->path, m->n_xattrs, MAX_XATTRS);
 	r = eb_grow(&x->entries, &x->alloc_entries, x->n_entries + 1, sizeof(*x->entries),
 		    (size_t)max_entries, "members", err);
 	if (r < 0)

@@ -117,6 +117,15 @@ static int insert_child(struct rfs_tree *t, struct rfs_node *dir, const char *na
 	if (n > RFS_MAX_NAME)
 		return eb_throw(err, EB_E_LIMIT, "name of %zu bytes, at most %d are possible", n,
 				RFS_MAX_NAME);
+	if (n >= 4 && memcmp(name, ".wh.", 4) == 0)
+		return eb_hint(
+			err,
+			eb_throw(err, EB_E_FORMAT,
+				 "'%.*s' would be a whiteout: in a layer such a name hides a "
+				 "file of the layers below",
+				 (int)n, name),
+			"exclude the path; what has to go is named under 'remove' in the "
+			"recipe");
 	if (t->n_nodes >= RFS_MAX_NODES)
 		return eb_throw(err, EB_E_LIMIT, "more than %d files and directories",
 				RFS_MAX_NODES);
