@@ -71,11 +71,15 @@ ess() {
 	for r in ${rules//,/ }; do
 		args+=(--mirror "http://127.0.0.1:$PORT/$r")
 	done
-	local command=$1
+	local command=("$1")
 	shift
-	[ "$command" != lock ] || args+=(--keyring "$REPO/keyring.gpg")
+	if [ "${command[0]}" = image ]; then
+		command+=("$1")
+		shift
+	fi
+	[ "${command[0]}" != lock ] || args+=(--keyring "$REPO/keyring.gpg")
 	# shellcheck disable=SC2086 # several words
-	ESS_BUNDLE_CACHE=$cache "${WRAP[@]}" "$ESS" "$command" "${args[@]}" --no-snapshot $TRIES "$@"
+	ESS_BUNDLE_CACHE=$cache "${WRAP[@]}" "$ESS" "${command[@]}" "${args[@]}" --no-snapshot $TRIES "$@"
 }
 
 # cache_is_sound CACHE: every source has the hash that it is called by, every derived file its own.

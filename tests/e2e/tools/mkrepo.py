@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""mkrepo.py DIR [hostile]: a small signed Debian archive, made anew with a key that is thrown away.
+"""mkrepo.py DIR [hostile|harmless [REGEX]]: a small signed Debian archive, made anew with a key that is thrown away.
 
     DIR/test/dists/demo/InRelease    and variants of it: .unsigned .other-key .expired .older .newer
                                      .other-suite .no-date .packages (lists a wrong hash of Packages)
-    DIR/test/pool/...                its packages, for amd64 and arm64; with "hostile" those of hostile.py
+    DIR/test/pool/...                its packages, for amd64 and arm64; with "hostile" those of hostile.py,
+                                     with "harmless" good ones of the same names
     DIR/keyring.gpg, DIR/other.gpg   the key that signed it, and one that did not
 
 The contents depend on nothing but this file and the machine's libzstd; dates are relative to now.
@@ -118,9 +119,9 @@ def main():
     top = sys.argv[1]
     root, suite = f"{top}/test", f"{top}/test/dists/demo"
     made = list(packages())
-    if "hostile" in sys.argv[2:]:
+    if sys.argv[2:]:
         import hostile
-        made += hostile.packages(fields)
+        made += hostile.packages(fields, "".join(sys.argv[3:]), sys.argv[2] == "harmless")
     listed = {}
     for arch, text in add_packages(root, made).items():
         path = f"main/binary-{arch}/Packages"
