@@ -1,6 +1,6 @@
 /* Decompressing one stream for the tar reader: gzip and zstd by base/codec.h, xz by
- * base/xz.h, bzip2 by libarchive's filter. Exactly one layer of compression, nothing after it, and not more output per
- * input than allowed. */
+ * base/xz.h, bzip2 by libarchive's filter. Exactly one layer of compression, nothing after it, and
+ * not more output per input than allowed. */
 #pragma once
 
 #include "image/tar_read.h"

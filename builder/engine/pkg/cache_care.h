@@ -48,5 +48,6 @@ int pkg_cache_gc(const struct pkg_cache *c, const struct pkg_cache_gc_options *o
 		 struct pkg_cache_usage removed[static PKG_CACHE_KINDS],
 		 struct eb_error **err) EB_MUST_CHECK;
 /* Remove downloads that nobody has gone on with for two weeks: the archive has moved on by then and
- * their file is asked for by no lock. For those who fetch; without error, as it only saves space. */
+ * their file is asked for by no lock. For those who fetch; without error, as it only saves space.
+ */
 void pkg_cache_age(const struct pkg_cache *c, int64_t now_sec);
