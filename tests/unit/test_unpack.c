@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include "base/remove.h"
-
 #include "image/digest.h"
 #include "mkbundle.h"
 #include "tar_build.h"
