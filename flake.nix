@@ -23,15 +23,17 @@
         };
       });
 
-      # The same programs that builder/setup/packages names for Debian.
+      # The programs that builder/setup/packages names for Debian; tests/lint/check-nix.sh compares.
       devShells = forAll (pkgs: {
         default = pkgs.mkShell {
-          packages = libraries pkgs ++ (with pkgs; [
-            gcc gnumake pkg-config cunit gnupg
-            bash busybox-sandbox-shell codespell file go iproute2 jq pmccabe python3 scdoc shellcheck skopeo umoci
-            containerd runc
-            clang-tools gcovr hyperfine valgrind
-          ]);
+          buildInputs = libraries pkgs;
+          packages = with pkgs; [
+            gcc gnumake pkg-config cunit
+            cacert gnupg
+            bash busybox-sandbox-shell codespell containerd file go iproute2 jq libcap libfaketime pmccabe procps python3
+            runc scdoc shellcheck skopeo strace time util-linux
+            clang-tools cppcheck dpkg gcovr hyperfine umoci valgrind
+          ];
         };
       });
     };
