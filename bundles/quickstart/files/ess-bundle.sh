@@ -3,7 +3,8 @@
 # sha256sum (and openssl, for the signature). The full program is found and used when it is installed.
 #
 #   tar xf BUNDLE ess-bundle
-#   sh ess-bundle verify BUNDLE [--key PUB]    every blob against its name, the signature with openssl
+#   sh ess-bundle verify BUNDLE [--key PUB]    every blob against its name, the list of images against the root,
+#                                              the signature over the root with openssl
 #   sh ess-bundle images BUNDLE                the names of the images inside
 #   sh ess-bundle load BUNDLE                  into containerd (ctr) or podman, whichever is there
 set -eu
@@ -51,6 +52,8 @@ member() { tar -xOf "$bundle" "$1"; }
 blob() { member "blobs/sha256/$1"; }
 
 check_blobs() {
+	other=$(tar -tf "$bundle" | grep -vxE 'oci-layout|index\.json|ess-bundle|blobs/sha256/[0-9a-f]{64}' | head -n 1) || :
+	[ -z "$other" ] || die 3 "$bundle: $other does not belong there"
 	count=0 bad=0
 	for name in $(tar -tf "$bundle" | sed -n 's,^blobs/sha256/,,p'); do
 		sum=$(blob "$name" | sha256sum | cut -d' ' -f1)
@@ -69,9 +72,35 @@ check_blobs() {
 descriptors() { member index.json | sed 's/{"annotations"/\n&/g'; }
 digest_of() { sed -n 's/.*"digest":"sha256:\([0-9a-f]\{64\}\)".*/\1/p' | head -n 1; }
 
-check_signature() {
+# The root lists the images by name, and what is below them by digests: so only index.json, which other programs
+# begin with, could still tell another story. It has one form, and is made again here from the root.
+check_index() {
 	root=$(descriptors | grep '"vnd.ess.bundle.root":"true"' | digest_of)
 	[ -n "$root" ] || die 3 "$bundle: index.json names no root"
+	blob "$root" >/dev/null 2>&1 || die 3 "$bundle: the root sha256:$root is missing"
+	index='"mediaType":"application/vnd.oci.image.index.v1+json"'
+	images=$(blob "$root" | sed -e 's/^.*"manifests":\[//' -e 's/\],"mediaType":"[^"]*","schemaVersion":2}$//' \
+		-e 's/"vnd.ess.bundle.name":\("[^"]*"\)/"io.containerd.image.name":\1,"org.opencontainers.image.ref.name":\1/g')
+	# What comes before the first image is the bundle's own manifest.
+	images=,${images#*\},}
+	regex=$(printf '%s' "$index" | sed 's/+/\\+/')
+	size=$(blob "$root" | wc -c | tr -d ' ')
+	want='{"manifests":[{"annotations":{"vnd.ess.bundle.root":"true"},"artifactType":"application/vnd.ess.bundle.v1+json",'
+	want="$want\"digest\":\"sha256:$root\",$index,\"size\":$size}$images"
+	found=$(member index.json)
+	rest=${found#"$want"}
+	signature='\{"annotations":\{"kind":"dev.cosignproject.cosign/sigs","vnd.ess.bundle.signs":"sha256:[0-9a-f]{64}"\},'
+	signature="$signature\"digest\":\"sha256:[0-9a-f]{64}\",\"mediaType\":\"application/vnd.oci.image.manifest.v1\\+json\","
+	signature="$signature\"size\":[0-9]+\\}"
+	# No line of it may be anything else, or a second line could hide what the first one adds.
+	if [ "$rest" = "$found" ] ||
+		printf '%s\n' "$rest" | grep -qvxE "(,$signature)*\\],$regex,\"schemaVersion\":2\\} *"; then
+		die 3 "$bundle: index.json does not list what the root lists"
+	fi
+	say "index.json lists what the root lists"
+}
+
+check_signature() {
 	[ -n "$key" ] || {
 		say "root sha256:$root (no key given: the signature was not checked)"
 		return
@@ -99,6 +128,7 @@ check_signature() {
 case $command_name in
 verify)
 	check_blobs
+	check_index
 	check_signature
 	;;
 images)
@@ -106,6 +136,7 @@ images)
 	;;
 load)
 	check_blobs
+	check_index
 	check_signature
 	if command -v ctr >/dev/null; then
 		ctr -n "${CONTAINERD_NAMESPACE:-k8s.io}" images import "$bundle"
