@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/hash.h"
@@ -219,7 +220,7 @@ void oci_key_hint(const struct oci_key *k, char out[static 48])
 		abort();
 	eb_sha256(der, (size_t)n, hash);
 	OPENSSL_free(der);
-	oci_base64_encode(hash, sizeof(hash), &text);
+	eb_base64_encode(hash, sizeof(hash), &text);
 	snprintf(out, 48, "%s", eb_buf_str(&text));
 }
 

@@ -42,9 +42,3 @@ int oci_key_sign(const struct oci_key *k, const void *msg, size_t n, uint8_t *si
 /* 0 when the signature is this key's over msg, else EB_E_SIGNATURE. */
 int oci_key_verify(const struct oci_key *k, const void *msg, size_t n, const uint8_t *sig,
 		   size_t sig_n, struct eb_error **err) EB_MUST_CHECK;
-
-/* Standard base64 with padding, one line. */
-void oci_base64_encode(const void *p, size_t n, struct eb_buf *out);
-/* Strict: no blanks, right padding. Errors: EB_E_FORMAT. */
-int oci_base64_decode(const char *text, size_t n, struct eb_buf *out,
-		      struct eb_error **err) EB_MUST_CHECK;

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -21,37 +22,6 @@ enum {
 	SALT_BYTES = 32,
 	PEM_COLUMNS = 64,
 };
-
-/* ---- base64 ---- */
-
-void oci_base64_encode(const void *p, size_t n, struct eb_buf *out)
-{
-	size_t size = (n + 2) / 3 * 4;
-	autofree char *text = eb_xmalloc(size + 1);
-
-	EVP_EncodeBlock((unsigned char *)text, p, (int)n);
-	eb_buf_add(out, text, size);
-}
-
-int oci_base64_decode(const char *text, size_t n, struct eb_buf *out, struct eb_error **err)
-{
-	autofree uint8_t *raw = eb_xmalloc(n / 4 * 3 + 1);
-	size_t got = 0;
-	const char *end = NULL;
-	bool known = true;
-
-	/* libsodium takes some bytes above 0x7f for letters. */
-	for (size_t i = 0; i < n; i++)
-		known &= (unsigned char)text[i] < 0x80;
-	if (!known || n > OCI_KEY_FILE_MAX_BYTES * 16u ||
-	    sodium_base642bin(raw, n / 4 * 3 + 1, text, n, NULL, &got, &end,
-			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    end != text + n)
-		return eb_throw(err, EB_E_FORMAT, "not base64 text");
-	eb_buf_add(out, raw, got);
-	sodium_memzero(raw, got);
-	return eb_buf_check(out, "base64 text", err);
-}
 
 /* ---- PEM ---- */
 
@@ -97,7 +67,7 @@ static int pem_body(const char *pem, size_t n, struct eb_buf *out, struct eb_err
 	for (size_t i = 0; i < size; i++)
 		if (body[i] != '\n' && body[i] != '\r')
 			eb_buf_addc(&text, body[i]);
-	return oci_base64_decode(eb_buf_str(&text), text.len, out, err);
+	return eb_base64_decode(eb_buf_str(&text), text.len, out, err);
 }
 
 /* ---- JSON and the box ---- */
@@ -113,7 +83,7 @@ static int get_bytes(const json_t *j, const char *key, struct eb_buf *out, struc
 	int r = eb_json_get_str(j, key, &text, err);
 
 	if (r >= 0) {
-		r = oci_base64_decode(text, strlen(text), out, err);
+		r = eb_base64_decode(text, strlen(text), out, err);
 		r = r < 0 ? eb_prefix(err, r, "%s", key) : r;
 	}
 	return r;
@@ -245,7 +215,7 @@ static void set_bytes(json_t *j, const char *key, const void *p, size_t n)
 {
 	EB_AUTOBUF(text, OCI_KEY_FILE_MAX_BYTES);
 
-	oci_base64_encode(p, n, &text);
+	eb_base64_encode(p, n, &text);
 	eb_json_set_str(j, key, eb_buf_str(&text));
 }
 
@@ -273,7 +243,7 @@ static void write_pem(const char *json, size_t n, struct eb_buf *out)
 {
 	EB_AUTOBUF(text, OCI_KEY_FILE_MAX_BYTES);
 
-	oci_base64_encode(json, n, &text);
+	eb_base64_encode(json, n, &text);
 	eb_buf_adds(out, "-----BEGIN " PEM_TYPE "-----\n");
 	for (size_t i = 0; i < text.len; i += PEM_COLUMNS) {
 		size_t part = text.len - i < PEM_COLUMNS ? text.len - i : PEM_COLUMNS;

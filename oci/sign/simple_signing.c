@@ -1,5 +1,6 @@
 #include "sign/simple_signing.h"
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -75,7 +76,7 @@ int oci_simple_sign(const struct oci_key *key, const char *reference, const stru
 	r = oci_key_sign(key, s.payload, n, sig, &sig_n, err);
 	if (r < 0)
 		return r;
-	oci_base64_encode(sig, sig_n, &text);
+	eb_base64_encode(sig, sig_n, &text);
 	oci_descriptor_of(OCI_MT_SIMPLE_SIGNING, s.payload, n, &s.payload_desc);
 	oci_descriptor_annotate(&s.payload_desc, OCI_ANN_COSIGN_SIGNATURE, eb_buf_str(&text));
 	make_config(&s);
@@ -126,7 +127,7 @@ int oci_simple_verify(const struct oci_key *key, const struct oci_descriptor *d,
 
 	if (!text)
 		return eb_throw(err, EB_E_SIGNATURE, "the layer carries no signature");
-	if (oci_base64_decode(text, strlen(text), &sig, NULL) < 0)
+	if (eb_base64_decode(text, strlen(text), &sig, NULL) < 0)
 		return eb_throw(err, EB_E_SIGNATURE, "the signature is not base64 text");
 	r = oci_key_verify(key, payload, n, (const uint8_t *)eb_buf_str(&sig), sig.len, err);
 	if (r < 0)

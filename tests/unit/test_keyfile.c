@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "sign/key.h"
+#include "base/base64.h"
 #include "testlib.h"
 
 #define BEGIN "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n"
@@ -11,7 +12,7 @@ static void wrap(const char *json, struct eb_buf *pem)
 {
 	eb_buf_clear(pem);
 	eb_buf_adds(pem, BEGIN);
-	oci_base64_encode(json, strlen(json), pem);
+	eb_base64_encode(json, strlen(json), pem);
 	eb_buf_adds(pem, "\n" END);
 }
 
