@@ -9,6 +9,7 @@
 #include "base/http_xfer.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stream.h"
 #include "base/url.h"
 
 enum {
@@ -50,6 +51,9 @@ static void fill_defaults(struct eb_http_options *o, const struct eb_http_option
 		*o = *given;
 	o->user_agent = eb_xstrdup(o->user_agent ? o->user_agent : "ess-bundle/" EB_VERSION);
 	o->ca_file = o->ca_file ? eb_xstrdup(o->ca_file) : NULL;
+	o->ca_pem = o->ca_pem ? eb_xstrdup(o->ca_pem) : NULL;
+	o->client_cert = o->client_cert ? eb_xstrdup(o->client_cert) : NULL;
+	o->client_key = o->client_key ? eb_xstrdup(o->client_key) : NULL;
 	if (!o->connect_timeout_sec)
 		o->connect_timeout_sec = 20;
 	if (!o->stall_timeout_sec)
@@ -64,14 +68,26 @@ static void fill_defaults(struct eb_http_options *o, const struct eb_http_option
 		o->backoff_msec = 500;
 }
 
+static int check_files(const struct eb_http_options *o, struct eb_error **err)
+{
+	const char *const files[] = { o->ca_file, o->client_cert, o->client_key };
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(files); i++)
+		if (files[i] && access(files[i], R_OK) < 0)
+			return eb_throw_errno(err, "certificate file '%s'", files[i]);
+	return 0;
+}
+
 int eb_http_new(const struct eb_http_options *o, struct eb_http **ret, struct eb_error **err)
 {
 	EB_CLEANUP(eb_http_free_p) struct eb_http *h = eb_xcalloc(1, sizeof(*h));
+	int r;
 
 	fill_defaults(&h->o, o);
 	h->tail = &h->queue;
-	if (h->o.ca_file && access(h->o.ca_file, R_OK) < 0)
-		return eb_throw_errno(err, "certificate file '%s'", h->o.ca_file);
+	r = check_files(&h->o, err);
+	if (r < 0)
+		return r;
 	pthread_once(&global_once, global_init);
 	if (global_code != CURLE_OK)
 		return eb_throw(err, EB_E_NETWORK, "libcurl: %s", curl_easy_strerror(global_code));
@@ -109,6 +125,9 @@ struct eb_http *eb_http_free(struct eb_http *h)
 	curl_multi_cleanup(h->multi);
 	free((char *)h->o.user_agent);
 	free((char *)h->o.ca_file);
+	free((char *)h->o.ca_pem);
+	free((char *)h->o.client_cert);
+	free((char *)h->o.client_key);
 	free(h);
 	return NULL;
 }
@@ -138,10 +157,15 @@ struct run {
 	void *ctx;
 	struct eb_error *first; /* failure of the smallest order so far */
 	size_t first_order;
+	bool (*has_some)(const struct run *run); /* there is no need to wait; NULL = never */
 };
 
 static char *bytes_text(const struct http_xfer *x)
 {
+	if (x->get->call && x->get->call->send_bytes)
+		return eb_xasprintf("; sent %llu of %llu bytes",
+				    (unsigned long long)x->get->call->sent,
+				    (unsigned long long)x->get->call->send_bytes);
 	if (x->total != UINT64_MAX)
 		return eb_xasprintf("; %llu of %llu bytes", (unsigned long long)x->at,
 				    (unsigned long long)x->total);
@@ -166,13 +190,13 @@ static void set_failure(const struct eb_http *h, struct http_xfer *x, bool count
 			eb_ignore(eb_throw(&g->error, -x->body_code, "%s",
 					   eb_code_text(x->body_code)));
 		g->result = x->body_code;
-		eb_ignore(eb_prefix(&g->error, 0, "GET %s", shown));
+		eb_ignore(eb_prefix(&g->error, 0, "%s %s", http_xfer_method(x), shown));
 	} else {
 		if (counted || x->attempt > 1)
 			snprintf(attempt, sizeof(attempt), "attempt %u of %u: ", x->attempt,
-				 h->o.attempts);
-		g->result = eb_throw(&g->error, x->code, "GET %s: %s%s%s%s", shown, attempt,
-				     x->cause, before, bytes);
+				 http_xfer_attempts(x, &h->o));
+		g->result = eb_throw(&g->error, x->code, "%s %s: %s%s%s%s", http_xfer_method(x),
+				     shown, attempt, x->cause, before, bytes);
 	}
 	if (g->what)
 		eb_ignore(eb_prefix(&g->error, 0, "%s", g->what));
@@ -202,8 +226,7 @@ static void end_xfer(struct run *run, struct http_xfer *x)
 		run->done(run->ctx, g);
 }
 
-/* Half of the wait is random, so that many clients do not come back together. */
-static int64_t backoff_usec(const struct eb_http *h, unsigned int attempt)
+uint64_t eb_http_backoff_usec(const struct eb_http *h, unsigned int attempt)
 {
 	uint64_t full = (uint64_t)h->o.backoff_msec << (attempt > 16 ? 16 : attempt - 1);
 	uint32_t random = 0;
@@ -213,7 +236,7 @@ static int64_t backoff_usec(const struct eb_http *h, unsigned int attempt)
 	full *= 1000;
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
 		random = 0;
-	return (int64_t)(full / 2 + random % (full / 2 + 1));
+	return full / 2 + random % (full / 2 + 1);
 }
 
 static void note_cause(struct http_xfer *x)
@@ -236,16 +259,17 @@ static void retry_or_fail(struct run *run, struct http_xfer *x)
 		x->reached = x->at;
 		x->attempt = 1;
 	}
-	if (x->attempt >= h->o.attempts) {
+	if (x->attempt >= http_xfer_attempts(x, &h->o)) {
 		set_failure(h, x, true);
 		end_xfer(run, x);
 		return;
 	}
-	wait = backoff_usec(h, x->attempt);
+	wait = (int64_t)eb_http_backoff_usec(h, x->attempt);
 	if (wait < x->retry_after_usec)
 		wait = x->retry_after_usec;
-	eb_log(EB_LOG_DEBUG, "GET %s: attempt %u of %u: %s%s; next in %lld ms", shown, x->attempt,
-	       h->o.attempts, x->cause, bytes, (long long)(wait / 1000));
+	eb_log(EB_LOG_DEBUG, "%s %s: attempt %u of %u: %s%s; next in %lld ms", http_xfer_method(x),
+	       shown, x->attempt, http_xfer_attempts(x, &h->o), x->cause, bytes,
+	       (long long)(wait / 1000));
 	x->attempt++;
 	x->due_usec = now_usec() + wait;
 }
@@ -334,35 +358,173 @@ static void end_request(struct run *run, CURL *easy, CURLcode rc)
 	}
 }
 
+/* Whatever libcurl has to do now, and then wait until there may be more. */
+static CURLMcode step(struct run *run)
+{
+	struct eb_http *h = run->h;
+	int active = 0, left = 0, wait = start_due(run);
+	CURLMcode mc = curl_multi_perform(h->multi, &active);
+	CURLMsg *msg;
+
+	while ((msg = curl_multi_info_read(h->multi, &active)))
+		if (msg->msg == CURLMSG_DONE) {
+			end_request(run, msg->easy_handle, msg->data.result);
+			left++;
+		}
+	if (mc == CURLM_OK && h->queue && left == 0 && !(run->has_some && run->has_some(run)))
+		mc = curl_multi_poll(h->multi, NULL, 0, wait, NULL);
+	return mc;
+}
+
+/* libcurl itself failed. */
+static void end_all(struct run *run, CURLMcode mc)
+{
+	while (run->h->queue) {
+		struct http_xfer *x = run->h->queue;
+
+		x->get->result = eb_throw(&x->get->error, EB_E_NETWORK, "libcurl: %s",
+					  curl_multi_strerror(mc));
+		end_xfer(run, x);
+	}
+}
+
 int eb_http_get_all(struct eb_http *h, struct eb_http_get *const *gets, size_t n,
 		    void (*done)(void *ctx, struct eb_http_get *g), void *ctx,
 		    struct eb_error **err)
 {
 	struct run run = { .h = h, .done = done, .ctx = ctx };
-	int active = 0, left = 0, wait;
 	CURLMcode mc = CURLM_OK;
-	CURLMsg *msg;
 
 	for (size_t i = 0; i < n; i++)
 		eb_http_add(h, gets[i]);
-	while (h->queue && mc == CURLM_OK) {
-		wait = start_due(&run);
-		mc = curl_multi_perform(h->multi, &active);
-		left = 0;
-		while ((msg = curl_multi_info_read(h->multi, &active)))
-			if (msg->msg == CURLMSG_DONE) {
-				end_request(&run, msg->easy_handle, msg->data.result);
-				left++;
-			}
-		if (mc == CURLM_OK && h->queue && left == 0)
-			mc = curl_multi_poll(h->multi, NULL, 0, wait, NULL);
-	}
-	while (h->queue) { /* libcurl itself failed */
-		struct http_xfer *x = h->queue;
-
-		x->get->result = eb_throw(&x->get->error, EB_E_NETWORK, "libcurl: %s",
-					  curl_multi_strerror(mc));
-		end_xfer(&run, x);
-	}
+	while (h->queue && mc == CURLM_OK)
+		mc = step(&run);
+	end_all(&run, mc);
 	return run.first ? eb_error_forward(err, run.first) : 0;
+}
+
+/* ---- one body as a stream ---- */
+
+enum { STREAM_MAX_BYTES = 32 * 1024 * 1024, STREAM_ENOUGH = 256 * 1024 };
+
+struct stream {
+	struct eb_reader base;
+	struct run run;
+	struct eb_http_get *get;
+	struct eb_buf buf;
+	size_t used;   /* bytes of buf that were read */
+	uint64_t next; /* offset in the resource of the byte behind buf */
+	bool started, ended;
+};
+
+static bool stream_has_some(const struct run *run)
+{
+	const struct stream *s = run->ctx;
+
+	return s->used < s->buf.len;
+}
+
+static bool stream_full(void *ctx)
+{
+	const struct stream *s = ctx;
+
+	return s->buf.len - s->used >= STREAM_ENOUGH;
+}
+
+/* Bytes that were there before (the server ignored the range, or it all came again) are passed by:
+ * whoever reads the stream checks its digest anyway. */
+static int stream_body(void *ctx, uint64_t at, const void *p, size_t n, struct eb_error **err)
+{
+	struct stream *s = ctx;
+	uint64_t skip = at < s->next ? s->next - at : 0;
+
+	if (at > s->next)
+		return eb_throw(err, EB_E_NETWORK, "a gap before byte %llu",
+				(unsigned long long)at);
+	if (skip >= n)
+		return 0;
+	if (s->used == s->buf.len) {
+		eb_buf_clear(&s->buf);
+		s->used = 0;
+	}
+	eb_buf_add(&s->buf, (const char *)p + skip, n - (size_t)skip);
+	s->next += n - skip;
+	return eb_buf_check(&s->buf, "bytes that were not asked for", err);
+}
+
+static int stream_status(struct stream *s, struct eb_error **err)
+{
+	autofree char *shown = eb_url_show(s->get->url);
+	long status = s->get->status;
+	int code = EB_E_NETWORK;
+
+	if (s->get->result < 0)
+		return eb_error_forward(err, EB_TAKE_PTR(s->get->error));
+	if (!s->get->call || status / 100 == 2 || status == 416)
+		return 0;
+	if (status == 404 || status == 410)
+		code = EB_E_NOT_FOUND;
+	else if (status == 401 || status == 403)
+		code = EB_E_AUTH;
+	return eb_throw(err, code, "%s%sGET %s: HTTP %ld", s->get->what ? s->get->what : "",
+			s->get->what ? ": " : "", shown, status);
+}
+
+static ssize_t stream_read(struct eb_reader *r, void *p, size_t n, struct eb_error **err)
+{
+	struct stream *s = (struct stream *)r;
+	struct eb_http *h = s->run.h;
+	CURLMcode mc = CURLM_OK;
+	int code;
+
+	if (!s->started) {
+		s->started = true;
+		eb_http_add(h, s->get);
+		h->queue->full = stream_full;
+	}
+	if (s->used == s->buf.len && h->queue && h->queue->paused) {
+		h->queue->paused = false;
+		curl_easy_pause(h->queue->easy, CURLPAUSE_CONT);
+	}
+	while (s->used == s->buf.len && h->queue) {
+		mc = step(&s->run);
+		if (mc != CURLM_OK)
+			end_all(&s->run, mc);
+	}
+	if (s->used == s->buf.len) {
+		code = stream_status(s, err);
+		return code < 0 ? code : 0;
+	}
+	if (n > s->buf.len - s->used)
+		n = s->buf.len - s->used;
+	memcpy(p, s->buf.data + s->used, n);
+	s->used += n;
+	return (ssize_t)n;
+}
+
+static void stream_free(struct eb_reader *r)
+{
+	struct stream *s = (struct stream *)r;
+
+	while (s->run.h->queue)
+		drop(s->run.h, s->run.h->queue);
+	eb_error_clear(&s->run.first);
+	eb_error_clear(&s->get->error);
+	eb_buf_release(&s->buf);
+	free(s);
+}
+
+struct eb_reader *eb_http_reader(struct eb_http *h, struct eb_http_get *g)
+{
+	static const struct eb_reader_ops ops = { .read = stream_read, .free = stream_free };
+	struct stream *s = eb_xcalloc(1, sizeof(*s));
+
+	s->base.ops = &ops;
+	s->run = (struct run){ .h = h, .ctx = s, .has_some = stream_has_some };
+	s->get = g;
+	s->next = g->offset;
+	eb_buf_init(&s->buf, STREAM_MAX_BYTES);
+	g->ctx = s;
+	g->body = stream_body;
+	return &s->base;
 }

@@ -2,15 +2,19 @@
  * whose cause is shown, and a redirect policy that never takes credentials to another host. */
 #pragma once
 
-#include "base/cleanup.h"
+#include "base/buf.h"
 
 struct eb_error;
-struct eb_writer;
+struct eb_reader;
 struct eb_http; /* connection pool and settings; one thread at a time */
 
 struct eb_http_options {
 	const char *user_agent;
 	const char *ca_file;		  /* extra trust anchors, NULL = the system's */
+	const char *ca_pem;		  /* the same as text; instead of ca_file */
+	const char *client_cert;	  /* PEM file for mutual TLS, NULL = none */
+	const char *client_key;		  /* its key, NULL = in client_cert */
+	bool insecure;			  /* take any certificate */
 	unsigned int connect_timeout_sec; /* 0 = 20 */
 	unsigned int stall_timeout_sec;	  /* no byte for so long is a failure; 0 = 30 */
 	unsigned int attempts;		  /* tries of one transfer; 0 = 4 */
@@ -28,6 +32,31 @@ int eb_http_new(const struct eb_http_options *o, struct eb_http **ret,
 struct eb_http *eb_http_free(struct eb_http *h);
 EB_DEFINE_CLEANUP(struct eb_http *, eb_http_free)
 
+/* What makes a request more than a plain GET. An answer below 500 other than 408 and 429 is then no
+ * failure: the caller looks at `status`. Client certificate, `insecure` and `authorization` are for
+ * the scheme, host and port of the URL alone; a redirect to another place is followed without them.
+ */
+struct eb_http_call {
+	const char *method;	    /* NULL = "GET" */
+	const char *const *headers; /* "Name: value" each, NULL at the end; NULL = none */
+	const char *authorization;  /* value of that header, NULL = none */
+	unsigned int attempts;	    /* 0 = the client's */
+	/* The body: exactly send_bytes of it, 0 = empty. `at` goes back when it is sent again. */
+	uint64_t send_bytes;
+	ssize_t (*send)(void *ctx, uint64_t at, void *p, size_t n, struct eb_error **err);
+
+	/* result; release with eb_http_call_release() */
+	struct eb_buf answer_headers; /* "Name: value\n" each, of the last answer */
+	struct eb_buf refusal;	      /* begin of the body of an answer that is not 2xx */
+	uint64_t sent;		      /* bytes of the body handed out in the last try */
+	uint64_t retry_after_usec;
+	char *final_url; /* where redirects led, NULL = nowhere */
+};
+void eb_http_call_release(struct eb_http_call *c);
+EB_DEFINE_RELEASE(struct eb_http_call, eb_http_call_release)
+/* Value of the nth (0 = first) header of that name in the last answer, heap; NULL = none. */
+char *eb_http_call_header(const struct eb_http_call *c, const char *name, unsigned int nth);
+
 /* One GET. The caller fills the upper part; eb_http_get_all() the lower. */
 struct eb_http_get {
 	const char *url;
@@ -40,6 +69,7 @@ struct eb_http_get {
 	 * dropped (n is 0 when nothing takes their place). A failure ends the transfer with that
 	 * code, without a retry. */
 	int (*body)(void *ctx, uint64_t at, const void *p, size_t n, struct eb_error **err);
+	struct eb_http_call *call; /* NULL = a plain GET; with it, body may be NULL */
 
 	/* result */
 	int result;		/* 0, or negative code */
@@ -59,5 +89,12 @@ int eb_http_get_all(struct eb_http *h, struct eb_http_get *const *gets, size_t n
 		    struct eb_error **err) EB_MUST_CHECK;
 /* Adds a transfer to the running eb_http_get_all(), or to the next one. */
 void eb_http_add(struct eb_http *h, struct eb_http_get *g);
+/* The body of g as a stream, resumed by ranges where it breaks off; only the part that has not been
+ * read yet is asked for again. Uses h until it is freed, and g lives as long. With g->call, a
+ * status that is not 2xx is a failure here: EB_E_NOT_FOUND, EB_E_AUTH, EB_E_NETWORK. body and ctx
+ * of g are not the caller's. */
+struct eb_reader *eb_http_reader(struct eb_http *h, struct eb_http_get *g) EB_MALLOC;
+/* Half of the wait before try `attempt` + 1 is random, so that many do not come back together. */
+uint64_t eb_http_backoff_usec(const struct eb_http *h, unsigned int attempt);
 /* Counts sockets opened by this process, for the tests of --offline. */
 uint64_t eb_http_sockets_opened(void);

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "base/http_call.h"
 #include "base/mem.h"
 #include "base/span.h"
 #include "base/url.h"
@@ -29,6 +30,8 @@ struct http_xfer *http_xfer_new(struct eb_http_get *g)
 
 	x->get = g;
 	x->attempt = 1;
+	if (g->call)
+		http_call_begin(g->call);
 	x->at = x->told = x->reached = g->offset;
 	x->total = UINT64_MAX;
 	eb_buf_init(&x->history, MAX_HISTORY_BYTES);
@@ -37,7 +40,7 @@ struct http_xfer *http_xfer_new(struct eb_http_get *g)
 
 static void forget_response(struct http_xfer *x)
 {
-	x->opened = x->dropping = x->has_range = false;
+	x->opened = x->dropping = x->has_range = x->paused = false;
 	x->range_start = x->range_total = x->dropped = 0;
 	free(x->new_etag);
 	free(x->new_modified);
@@ -104,11 +107,15 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 
 	if (eb_span_starts(line, "HTTP/")) {
 		forget_response(x);
+		if (x->get->call)
+			http_call_forget_answer(x->get->call);
 		return size * n;
 	}
 	if (!memchr(line.ptr, ':', line.len) || !eb_span_next(&line, ':', &name))
 		return size * n;
 	value = eb_span_trim(line);
+	if (x->get->call)
+		http_call_add_header(x->get->call, name, value);
 	if (header_is(name, "Content-Range")) {
 		parse_content_range(x, value);
 	} else if (header_is(name, "ETag") && !x->new_etag) {
@@ -185,11 +192,15 @@ static int open_body(struct http_xfer *x)
 	curl_off_t length = -1;
 
 	x->opened = true;
+	if (x->get->call && !http_call_wants_body(x, status)) {
+		x->dropping = true;
+		return 0;
+	}
 	curl_easy_getinfo(x->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	if (status == 206) {
 		if (open_range(x) < 0)
 			return -EB_E_NETWORK;
-	} else if (status == 200 || status == 203) {
+	} else if (status == 200 || status == 203 || (x->get->call && status / 100 == 2)) {
 		start_over(x);
 		x->total = length >= 0 ? (uint64_t)length : UINT64_MAX;
 	} else {
@@ -225,8 +236,14 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
 
 	if (!x->opened && open_body(x) < 0)
 		return CURL_WRITEFUNC_ERROR;
+	if (x->full && !x->dropping && bytes && x->full(x->get->ctx)) {
+		x->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (x->dropping) {
 		x->dropped += bytes;
+		if (x->get->call && status_of(x) / 100 != 2)
+			eb_buf_add(&x->get->call->refusal, p, bytes);
 		return x->dropped > MAX_DROPPED_BYTES ? CURL_WRITEFUNC_ERROR : bytes;
 	}
 	return bytes && deliver(x, p, bytes) < 0 ? CURL_WRITEFUNC_ERROR : bytes;
@@ -242,16 +259,6 @@ static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sock
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-static void add_header(struct http_xfer *x, const char *name, const char *value)
-{
-	autofree char *line = eb_xasprintf("%s: %s", name, value);
-	struct curl_slist *list = curl_slist_append(x->headers, line);
-
-	if (!list)
-		abort();
-	x->headers = list;
-}
-
 static void ask_range(struct http_xfer *x)
 {
 	char range[32];
@@ -262,10 +269,9 @@ static void ask_range(struct http_xfer *x)
 	snprintf(range, sizeof(range), "%llu-", (unsigned long long)x->at);
 	curl_easy_setopt(x->easy, CURLOPT_RANGE, range);
 	if (x->etag)
-		add_header(x, "If-Range", x->etag);
+		http_call_send_header(x, "If-Range", x->etag);
 	else if (x->modified)
-		add_header(x, "If-Range", x->modified);
-	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
+		http_call_send_header(x, "If-Range", x->modified);
 }
 
 int http_xfer_request(struct http_xfer *x, const struct eb_http_options *o, struct eb_error **err)
@@ -282,8 +288,8 @@ int http_xfer_request(struct http_xfer *x, const struct eb_http_options *o, stru
 	rc = curl_easy_setopt(c, CURLOPT_URL, x->url ? x->url : x->get->url);
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	if (rc == CURLE_OK && o->ca_file)
-		rc = curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
+	if (rc == CURLE_OK)
+		rc = http_call_tls(x, o);
 	if (rc != CURLE_OK)
 		return eb_throw(err, EB_E_NETWORK, "libcurl: %s", curl_easy_strerror(rc));
 	/* Redirects are followed here, one request each, so that none leads from https to http. */
@@ -307,6 +313,10 @@ int http_xfer_request(struct http_xfer *x, const struct eb_http_options *o, stru
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, x);
 	ask_range(x);
+	if (x->get->call)
+		http_call_request(x);
+	if (x->headers)
+		curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers);
 	return 0;
 }
 
@@ -355,6 +365,10 @@ static enum http_verdict redirect(struct http_xfer *x, const struct eb_http_opti
 		return failed(x, EB_E_NETWORK,
 			      eb_xasprintf("more than %u redirects, the last to %.200s",
 					   o->max_redirects, shown));
+	if (x->get->call && !http_call_may_move(x))
+		return failed(x, EB_E_NETWORK,
+			      eb_xasprintf("redirect of a %s to %.200s refused",
+					   http_xfer_method(x), shown));
 	free(x->url);
 	x->url = eb_xstrdup(to);
 	return HTTP_REDIRECT;
@@ -378,6 +392,8 @@ static enum http_verdict bad_status(struct http_xfer *x, long status)
 		if (wait > MAX_RETRY_AFTER_SEC)
 			wait = MAX_RETRY_AFTER_SEC;
 		x->retry_after_usec = (int64_t)wait * 1000000;
+		if (x->get->call)
+			x->get->call->retry_after_usec = (uint64_t)x->retry_after_usec;
 		return again(x, cause);
 	}
 	if (status == 404 || status == 410)
@@ -391,6 +407,8 @@ static enum http_verdict complete(struct http_xfer *x)
 {
 	if (!x->opened && open_body(x) < 0)
 		return x->body_code < 0 ? HTTP_FAILED : again(x, EB_TAKE_PTR(x->cause));
+	if (x->dropping)
+		return HTTP_DONE;
 	/* A whole answer without a byte: what the caller has is void all the same. */
 	if (x->told != x->at && deliver(x, "", 0) < 0)
 		return HTTP_FAILED;
@@ -449,6 +467,10 @@ static enum http_verdict judge(struct http_xfer *x, const struct eb_http_options
 	}
 	if (status == 416 && x->asked > 0)
 		return refused_range(x);
+	if (x->get->call && http_call_is_answer(status))
+		return status / 100 == 2 && rc != CURLE_OK ? broken(x, o, rc)
+		       : status / 100 == 2		   ? complete(x)
+							   : HTTP_DONE;
 	if (status >= 300 || (status > 200 && status != 203 && status != 206))
 		return bad_status(x, status);
 	return rc == CURLE_OK ? complete(x) : broken(x, o, rc);
@@ -461,6 +483,8 @@ enum http_verdict http_xfer_verdict(struct http_xfer *x, const struct eb_http_op
 
 	x->retry_after_usec = 0;
 	v = judge(x, o, rc);
+	if (v == HTTP_DONE && x->get->call && x->url)
+		x->get->call->final_url = eb_xstrdup(x->url);
 	end_request(x);
 	if (v == HTTP_AGAIN) {
 		/* The next try starts where the caller's URL points, not where this one led. */

@@ -21,13 +21,14 @@ struct http_xfer {
 	struct eb_http_get *get;
 	size_t order;
 	unsigned int attempt;
-	int64_t due_usec;      /* when waiting: not before (monotonic) */
-	uint64_t at;	       /* next byte wanted from the resource */
-	uint64_t told;	       /* where the caller believes to be */
-	uint64_t reached;      /* farthest byte when attempts were counted anew */
-	uint64_t total;	       /* size of the resource, UINT64_MAX = unknown */
-	char *etag, *modified; /* validators of the bytes before `at`, NULL = none */
-	struct eb_buf history; /* earlier causes, for the final message */
+	int64_t due_usec;	 /* when waiting: not before (monotonic) */
+	uint64_t at;		 /* next byte wanted from the resource */
+	uint64_t told;		 /* where the caller believes to be */
+	uint64_t reached;	 /* farthest byte when attempts were counted anew */
+	uint64_t total;		 /* size of the resource, UINT64_MAX = unknown */
+	char *etag, *modified;	 /* validators of the bytes before `at`, NULL = none */
+	bool (*full)(void *ctx); /* no more bytes now; NULL = never (eb_http_reader) */
+	struct eb_buf history;	 /* earlier causes, for the final message */
 	char *last_cause;
 
 	/* the request under way */
@@ -35,13 +36,15 @@ struct http_xfer {
 	struct curl_slist *headers;
 	char *url; /* redirected to; NULL = get->url */
 	unsigned int redirects;
-	uint64_t asked; /* first byte of the range asked for, 0 = whole */
+	uint64_t asked;	  /* first byte of the range asked for, 0 = whole */
+	uint64_t send_at; /* next byte of the request's body */
 	char curl_text[CURL_ERROR_SIZE];
 
 	/* its response */
 	bool opened, dropping, has_range;
 	uint64_t range_start, range_total, dropped;
 	char *new_etag, *new_modified;
+	bool paused;
 	struct eb_error *body_error;
 	int body_code;
 
@@ -62,6 +65,9 @@ int http_xfer_request(struct http_xfer *x, const struct eb_http_options *o,
 enum http_verdict http_xfer_verdict(struct http_xfer *x, const struct eb_http_options *o,
 				    CURLcode rc);
 
+/* How often it may be tried. */
+unsigned int http_xfer_attempts(const struct http_xfer *x, const struct eb_http_options *o);
+const char *http_xfer_method(const struct http_xfer *x);
 /* NULL when a redirect may be followed, else why not. */
 const char *http_redirect_refusal(const char *from, const char *to);
 uint64_t http_sockets_opened(void);

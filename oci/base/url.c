@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 
@@ -64,4 +65,48 @@ char *eb_url_host(const char *url)
 	if (curl_url_get(u, CURLUPART_PORT, &port, 0) != CURLUE_OK)
 		return eb_xstrdup(host);
 	return eb_xasprintf("%s:%s", host, port);
+}
+
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+	EB_CLEANUP(curl_string_free) char *x = NULL, *y = NULL;
+
+	return curl_url_get(a, part, &x, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+	       curl_url_get(b, part, &y, CURLU_DEFAULT_PORT) == CURLUE_OK && strcasecmp(x, y) == 0;
+}
+
+bool eb_url_same_origin(const char *a, const char *b)
+{
+	EB_CLEANUP(curl_url_cleanup_p) CURLU *x = parse(a), *y = parse(b);
+
+	return x && y && same_part(x, y, CURLUPART_SCHEME) && same_part(x, y, CURLUPART_HOST) &&
+	       same_part(x, y, CURLUPART_PORT);
+}
+
+char *eb_url_resolve(const char *base, const char *ref)
+{
+	EB_CLEANUP(curl_url_cleanup_p) CURLU *u = parse(base);
+	EB_CLEANUP(curl_string_free) char *s = NULL;
+
+	if (!u || curl_url_set(u, CURLUPART_URL, ref, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_URL, &s, 0) != CURLUE_OK)
+		return NULL;
+	return eb_xstrdup(s);
+}
+
+char *eb_url_escape(const char *text)
+{
+	static const char plain[] = "-._~";
+	EB_AUTOBUF(b, 3 * strlen(text) + 1);
+
+	for (; *text; text++) {
+		char c = *text;
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		    strchr(plain, c))
+			eb_buf_addc(&b, c);
+		else
+			eb_buf_addf(&b, "%%%02X", (unsigned int)(unsigned char)c);
+	}
+	return eb_xstrdup(eb_buf_str(&b));
 }

@@ -44,6 +44,7 @@ struct httpd {
 	struct conn conns[MAX_CONNS];
 	size_t n_conns;
 	uint64_t sent;
+	const struct httpd_handler *handler;
 };
 
 /* ---- one connection ---- */
@@ -88,6 +89,7 @@ struct answer {
 	struct conn *c;
 	struct httpd_reply r;
 	size_t request; /* its number in the log */
+	bool is_head;
 };
 
 static bool send_body(struct answer *a, const void *p, size_t n)
@@ -99,14 +101,15 @@ static bool send_body(struct answer *a, const void *p, size_t n)
 	h->requests[a->request].sent += n;
 	h->sent += n;
 	pthread_mutex_unlock(&h->lock);
-	return conn_send(a->c, p, n);
+	return a->is_head || conn_send(a->c, p, n);
 }
 
 static bool send_head(struct answer *a, int status, const char *extra, int64_t length)
 {
 	EB_AUTOBUF(b, 16384);
 
-	eb_buf_addf(&b, "HTTP/1.1 %d Status\r\nServer: test\r\n%s", status, extra);
+	eb_buf_addf(&b, "HTTP/1.1 %d Status\r\nServer: test\r\n%s%s", status, extra,
+		    a->r.headers ? a->r.headers : "");
 	if (a->r.etag)
 		eb_buf_addf(&b, "ETag: %s\r\n", a->r.etag);
 	if (a->r.last_modified)
@@ -231,6 +234,9 @@ static bool answer(struct answer *a, const struct httpd_request *q)
 			snprintf(extra, sizeof(extra), "Retry-After: %s\r\n", a->r.retry_after);
 		if (a->r.status == 204 || a->r.status == 304)
 			return send_head(a, a->r.status, extra, 0);
+		if (a->r.body)
+			return send_head(a, a->r.status, extra, (int64_t)a->r.size) &&
+			       send_body(a, a->r.body, a->r.size);
 		return send_small(a, a->r.status, extra, "an error page");
 	case HTTPD_REDIRECT:
 		snprintf(extra, sizeof(extra), "Location: %s\r\n", a->r.location);
@@ -260,6 +266,9 @@ static void parse_request(char *head, struct httpd_request *q)
 	*line_end = '\0';
 	path++;
 	end = path + strcspn(path, " ?");
+	snprintf(q->method, sizeof(q->method), "%.*s", (int)(path - 1 - head), head);
+	if (*end == '?')
+		snprintf(q->query, sizeof(q->query), "%.*s", (int)strcspn(end + 1, " "), end + 1);
 	snprintf(q->path, sizeof(q->path), "%.*s", (int)(end - path), path);
 	snprintf(q->headers, sizeof(q->headers), "%s", line_end + 2);
 	range = strcasestr(q->headers, "Range: bytes=");
@@ -279,6 +288,9 @@ static void take_request(struct httpd *h, const struct httpd_request *q, struct 
 	a->request = h->n_requests < MAX_REQUESTS ? h->n_requests++ : MAX_REQUESTS - 1;
 	h->requests[a->request] = *q;
 	a->r = (struct httpd_reply){ .mode = HTTPD_STATUS, .status = 404 };
+	a->is_head = strcmp(q->method, "HEAD") == 0;
+	if (h->handler)
+		h->handler->reply(h->handler->ctx, q, &a->r);
 	for (size_t i = 0; i < h->n_routes; i++) {
 		struct route *r = &h->routes[i];
 
@@ -312,6 +324,45 @@ static bool read_head(struct conn *c, char buf[static MAX_HEAD])
 	return false;
 }
 
+/* The body of the request, as far as it is wanted. */
+static bool read_body(struct conn *c, struct httpd_request *q)
+{
+	const char *at = strcasestr(q->headers, "Content-Length: ");
+	struct eb_span digits = { at ? at + 16 : "", at ? strspn(at + 16, "0123456789") : 0 };
+	struct httpd *h = c->h;
+	uint64_t size = 0;
+	size_t room = SIZE_MAX;
+	char *body;
+
+	if (!at || eb_parse_u64(digits, 1u << 30, &size, NULL) < 0 || size == 0)
+		return true;
+	pthread_mutex_lock(&h->lock);
+	if (h->handler && h->handler->room)
+		room = h->handler->room(h->handler->ctx, q);
+	body = eb_arena_alloc(h->arena, (size_t)size + 1);
+	pthread_mutex_unlock(&h->lock);
+	q->body = body;
+	q->cut = room < size;
+	if (strcasestr(q->headers, "Expect: 100-continue") &&
+	    !conn_send(c, "HTTP/1.1 100 Continue\r\n\r\n", 25))
+		return false;
+	while (q->body_size < size && q->body_size < room) {
+		bool readable = c->tls && httpd_tls_pending(c->tls);
+		size_t want = (size_t)size - q->body_size;
+		ssize_t got;
+
+		if (want > room - q->body_size)
+			want = room - q->body_size;
+		if (!readable && (!wait_fd(c, 60000, &readable) || !readable))
+			return false;
+		got = conn_recv(c, body + q->body_size, want);
+		if (got <= 0)
+			return false;
+		q->body_size += (size_t)got;
+	}
+	return true;
+}
+
 static void *serve_conn(void *arg)
 {
 	struct conn *c = arg;
@@ -326,8 +377,11 @@ static void *serve_conn(void *arg)
 		struct httpd_request q;
 
 		parse_request(head, &q);
+		more = read_body(c, &q);
+		if (!more)
+			break;
 		take_request(c->h, &q, &a);
-		more = answer(&a, &q);
+		more = !q.cut && answer(&a, &q);
 	}
 	httpd_tls_close(c->tls);
 	shutdown(c->fd, SHUT_RDWR);
@@ -444,6 +498,18 @@ void httpd_reply(struct httpd *h, const char *path, const struct httpd_reply *re
 	}
 	pthread_mutex_unlock(&h->lock);
 	CHECK(i < MAX_ROUTES);
+}
+
+void httpd_handle(struct httpd *h, const struct httpd_handler *handler)
+{
+	pthread_mutex_lock(&h->lock);
+	h->handler = handler;
+	pthread_mutex_unlock(&h->lock);
+}
+
+struct eb_arena *httpd_arena(struct httpd *h)
+{
+	return h->arena;
 }
 
 size_t httpd_n_requests(struct httpd *h)

@@ -32,6 +32,7 @@ struct httpd_reply {
 	unsigned int pause_msec;
 	int status;
 	const char *retry_after, *location, *etag, *last_modified;
+	const char *headers; /* more lines, CRLF each; NULL = none */
 };
 
 struct httpd_request {
@@ -39,6 +40,19 @@ struct httpd_request {
 	char headers[4096]; /* lines after the first one, CRLF each */
 	int64_t range;	    /* first byte asked for, -1 = no Range header */
 	uint64_t sent;	    /* body bytes that went out */
+	char method[16], query[1024];
+	const char *body; /* of the request, lives as long as the server */
+	size_t body_size; /* of what arrived */
+	bool cut;	  /* the rest was not read: the connection ends without an answer */
+};
+
+/* A server with a mind of its own, instead of one reply per path; called by several threads, one at
+ * a time. Strings of *reply must live on: httpd_arena(). */
+struct httpd_handler {
+	void *ctx;
+	/* How much of the body to read, SIZE_MAX = all of it. May be NULL. */
+	size_t (*room)(void *ctx, const struct httpd_request *q);
+	void (*reply)(void *ctx, const struct httpd_request *q, struct httpd_reply *reply);
 };
 
 struct httpd;
@@ -51,6 +65,9 @@ EB_DEFINE_CLEANUP(struct httpd *, httpd_stop)
 const char *httpd_url(struct httpd *h, const char *path);
 /* "127.0.0.1:PORT" */
 const char *httpd_host(struct httpd *h);
+/* Ask this for every path that has no reply of its own; borrowed. */
+void httpd_handle(struct httpd *h, const struct httpd_handler *handler);
+struct eb_arena *httpd_arena(struct httpd *h); /* for handlers, while they are called */
 /* What to answer for path from now on; strings and body are borrowed. Other paths give 404. */
 void httpd_reply(struct httpd *h, const char *path, const struct httpd_reply *reply);
 size_t httpd_n_requests(struct httpd *h);
