@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "image/mediatype.h"
@@ -15,9 +16,9 @@ static void check_base64(const char *text, size_t n)
 	EB_AUTOBUF(raw, 1 << 20);
 	EB_AUTOBUF(back, 1 << 20);
 
-	if (oci_base64_decode(text, n, &raw, NULL) < 0)
+	if (eb_base64_decode(text, n, &raw, NULL) < 0)
 		return;
-	oci_base64_encode(eb_buf_str(&raw), raw.len, &back);
+	eb_base64_encode(eb_buf_str(&raw), raw.len, &back);
 	assert(back.len == n && memcmp(eb_buf_str(&back), text, n) == 0);
 }
 
