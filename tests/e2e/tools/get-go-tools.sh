@@ -1,6 +1,6 @@
 #!/bin/bash
 # get-go-tools.sh [TOOL...]: build pinned versions of the registry clients that Debian does not package
-# (or packages too old) into out/tools/bin, with the Go that is found; without arguments all of them.
+# (or packages too old) into out/tools/bin, with the Go that is found; without arguments the clients.
 # Prints the folder. What is there in the pinned version is not built again.
 #
 # What Go downloads (modules, and a newer toolchain where the installed Go is too old) comes through the
@@ -23,7 +23,8 @@ version_of() {
 	oras) echo oras.land/oras cmd/oras v1.3.6 ;;
 	# Debian 12 has 0.4.7, which cannot read zstd layers.
 	umoci) echo github.com/opencontainers/umoci cmd/umoci v0.6.0 ;;
-	*) echo "get-go-tools.sh: no tool '$1': expected crane, regctl, oras or umoci" >&2; return 2 ;;
+	registry) echo github.com/distribution/distribution/v3 cmd/registry v3.0.0 ;;
+	*) echo "get-go-tools.sh: no tool '$1': expected crane, regctl, oras, umoci or registry" >&2; return 2 ;;
 	esac
 }
 
