@@ -79,9 +79,10 @@ const struct cmd cmd_cache_list = {
 	.group = CMD_OTHER,
 	.summary = "show what the source cache holds",
 	.synopsis = "[OPTION]...",
-	.description = "Sizes and numbers of files by kind: sources by their hash, partial "
-		       "downloads, results derived from sources, damaged files that were moved "
-		       "aside, and leftovers of runs that were killed.",
+	.description =
+		"Sizes and numbers of files by kind: sources by their hash, Go modules, "
+		"partial downloads, results derived from sources, damaged files that were moved "
+		"aside, and leftovers of runs that were killed.",
 	.uses = CMD_JSON,
 	.run = run_list,
 };

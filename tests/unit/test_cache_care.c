@@ -89,7 +89,7 @@ TEST(cache_care, gc_removes_what_nobody_needs)
 		o.dry_run = turn == 0;
 		CHECK_OK(pkg_cache_gc(&c, &o, u, &e), e);
 		for (int k = 0; k < PKG_CACHE_KINDS; k++)
-			CHECK_INT(u[k].files, turn < 2);
+			CHECK_INT(u[k].files, k != PKG_CACHE_MODULE && turn < 2);
 		CHECK_INT(u[PKG_CACHE_SOURCE].bytes, turn < 2 ? 3 : 0);
 	}
 	CHECK_INT(access(test_path("cache/sources/sha256/%s", one), F_OK), -1);
@@ -139,4 +139,70 @@ TEST(cache_care, age_removes_downloads_long_stopped)
 	CHECK_INT(access(test_path("cache/partial/fresh"), F_OK), 0);
 	CHECK_INT(access(test_path("cache/damaged/x"), F_OK), 0);
 	close(busy);
+}
+
+/* What a build of a Go program leaves: directories that cannot be written to, names with a dot. */
+static void fill_go(struct pkg_cache *c)
+{
+	static const char *const dirs[] = { "go", "go/mod", "go/mod/m@v1", "go/mod/m@v1/sub",
+					    "go/build" };
+	struct eb_error *e = NULL;
+
+	CHECK_OK(pkg_cache_open(test_path("cache"), c, &e), e);
+	for (size_t i = 0; i < EB_ARRAY_LEN(dirs); i++)
+		CHECK_INT(mkdir(test_path("cache/%s", dirs[i]), 0755), 0);
+	CHECK_OK(eb_file_write(test_path("cache/go/lock"), "", 0, 0600, &e), e);
+	CHECK_OK(eb_file_write(test_path("cache/go/mod/m@v1/.hidden"), "12", 2, 0444, &e), e);
+	CHECK_OK(eb_file_write(test_path("cache/go/mod/m@v1/sub/a.go"), "123", 3, 0444, &e), e);
+	CHECK_OK(eb_file_write(test_path("cache/go/build/x"), "1234", 4, 0644, &e), e);
+	CHECK_INT(chmod(test_path("cache/go/mod/m@v1/sub"), 0555), 0);
+	CHECK_INT(chmod(test_path("cache/go/mod/m@v1"), 0555), 0);
+}
+
+TEST(cache_care, modules_go_when_it_is_said_what_is_kept)
+{
+	EB_CLEANUP(pkg_cache_release_p) struct pkg_cache c = { .dir = { .fd = -1 } };
+	const char *const keep[] = { "0" };
+	struct pkg_cache_gc_options o = { .now_sec = time(NULL) };
+	struct pkg_cache_usage u[PKG_CACHE_KINDS];
+	struct eb_error *e = NULL;
+
+	fill_go(&c);
+	CHECK_OK(pkg_cache_measure(&c, u, &e), e);
+	CHECK_INT(u[PKG_CACHE_MODULE].files, 2);
+	CHECK_INT(u[PKG_CACHE_MODULE].bytes, 5);
+	CHECK_INT(u[PKG_CACHE_DERIVED].bytes, 4);
+	CHECK_INT(u[PKG_CACHE_LEFTOVER].files, 0);
+	CHECK_OK(pkg_cache_gc(&c, &o, u, &e), e);
+	CHECK_INT(u[PKG_CACHE_MODULE].files, 0);
+	CHECK_INT(u[PKG_CACHE_DERIVED].files, 1);
+	CHECK_INT(access(test_path("cache/go/build"), F_OK), -1);
+	CHECK_INT(access(test_path("cache/go/mod/m@v1/sub/a.go"), F_OK), 0);
+	o.keep = keep;
+	o.n_keep = 1;
+	o.dry_run = true;
+	CHECK_OK(pkg_cache_gc(&c, &o, u, &e), e);
+	CHECK_INT(u[PKG_CACHE_MODULE].files, 2);
+	CHECK_INT(access(test_path("cache/go/mod/m@v1/sub/a.go"), F_OK), 0);
+	o.dry_run = false;
+	CHECK_OK(pkg_cache_gc(&c, &o, u, &e), e);
+	CHECK_INT(u[PKG_CACHE_MODULE].bytes, 5);
+	CHECK_INT(access(test_path("cache/go/mod"), F_OK), -1);
+	CHECK_INT(access(test_path("cache/go/lock"), F_OK), 0);
+}
+
+TEST(cache_care, build_under_way_keeps_what_it_uses)
+{
+	EB_CLEANUP(pkg_cache_release_p) struct pkg_cache c = { .dir = { .fd = -1 } };
+	struct pkg_cache_gc_options o = { .now_sec = time(NULL) };
+	struct pkg_cache_usage u[PKG_CACHE_KINDS];
+	struct eb_error *e = NULL;
+	autofd int fd = -1;
+
+	fill_go(&c);
+	fd = open(test_path("cache/go/lock"), O_RDWR | O_CLOEXEC);
+	CHECK_INT(flock(fd, LOCK_EX), 0);
+	CHECK_OK(pkg_cache_gc(&c, &o, u, &e), e);
+	CHECK_INT(u[PKG_CACHE_DERIVED].files, 0);
+	CHECK_INT(access(test_path("cache/go/build/x"), F_OK), 0);
 }

@@ -11,13 +11,25 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/progress.h"
+#include "base/remove.h"
 #include "base/stream.h"
 
 enum {
 	MAX_FILES = 4000000,
+	MAX_LEVELS = 64,
 	IO_BYTES = 256 * 1024,
 	LEFTOVER_SEC = 24 * 60 * 60,
 	PARTIAL_SEC = 14 * LEFTOVER_SEC
+};
+
+/* Directories whose content has no names of ours (pkg/gobuild.h); removed as a whole. */
+static const struct whole {
+	const char *rel;
+	enum pkg_cache_kind kind;
+} wholes[] = {
+	{ "go/mod", PKG_CACHE_MODULE },
+	{ "go/build", PKG_CACHE_DERIVED },
+	{ "go/work", PKG_CACHE_DERIVED },
 };
 
 const char *pkg_cache_kind_name(enum pkg_cache_kind kind)
@@ -25,6 +37,8 @@ const char *pkg_cache_kind_name(enum pkg_cache_kind kind)
 	switch (kind) {
 	case PKG_CACHE_SOURCE:
 		return "sources";
+	case PKG_CACHE_MODULE:
+		return "modules";
 	case PKG_CACHE_PARTIAL:
 		return "partial";
 	case PKG_CACHE_DERIVED:
@@ -43,7 +57,8 @@ const char *pkg_cache_kind_name(enum pkg_cache_kind kind)
 
 struct file {
 	enum pkg_cache_kind kind;
-	char *rel; /* below the cache */
+	char *rel;  /* below the cache */
+	bool whole; /* goes with the directory that it is in */
 	struct stat st;
 };
 
@@ -88,7 +103,7 @@ static int list_entry(const struct pkg_cache *c, int fd, const char *name, const
 		    err);
 	if (r >= 0)
 		f->items[f->n++] = (struct file){ name[0] == '.' ? PKG_CACHE_LEFTOVER : kind,
-						  EB_TAKE_PTR(rel), st };
+						  EB_TAKE_PTR(rel), false, st };
 	return r;
 }
 
@@ -132,6 +147,15 @@ static int list_all(const struct pkg_cache *c, struct files *f, struct eb_error 
 		r = list(c, "derived", PKG_CACHE_DERIVED, 1, f, err);
 	if (r >= 0)
 		r = list(c, "damaged", PKG_CACHE_DAMAGED, 0, f, err);
+	for (size_t i = 0; i < EB_ARRAY_LEN(wholes) && r >= 0; i++) {
+		size_t k = f->n;
+
+		r = list(c, wholes[i].rel, wholes[i].kind, MAX_LEVELS, f, err);
+		for (; k < f->n; k++) {
+			f->items[k].kind = wholes[i].kind;
+			f->items[k].whole = true;
+		}
+	}
 	if (f->n)
 		qsort(f->items, f->n, sizeof(*f->items), by_rel);
 	return r;
@@ -299,6 +323,8 @@ static bool may_go(const struct file *f, const struct pkg_cache_gc_options *o)
 	switch (f->kind) {
 	case PKG_CACHE_SOURCE:
 		return !is_kept(o, base_of(f->rel));
+	case PKG_CACHE_MODULE:
+		return o->keep != NULL;
 	case PKG_CACHE_LEFTOVER:
 		return f->st.st_mtime < o->now_sec - LEFTOVER_SEC;
 	case PKG_CACHE_PARTIAL:
@@ -311,22 +337,47 @@ static bool may_go(const struct file *f, const struct pkg_cache_gc_options *o)
 	return false;
 }
 
+/* Under the lock of pkg/gobuild; *ret_free is false when a build has it. What is a link is somebody
+ * else's: it is not followed. */
+static int remove_wholes(const struct pkg_cache *c, const struct pkg_cache_gc_options *o,
+			 bool *ret_free, struct eb_error **err)
+{
+	autofd int fd = eb_dir_open_file(&c->dir, "go/lock", O_RDWR | O_NOFOLLOW, 0, NULL);
+	int r = 0;
+
+	*ret_free = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+	for (size_t i = 0; i < EB_ARRAY_LEN(wholes) && r >= 0 && *ret_free && !o->dry_run; i++) {
+		EB_AUTODIR(go);
+		const struct file any = { .kind = wholes[i].kind };
+
+		if (!may_go(&any, o))
+			continue;
+		r = eb_dir_sub(&c->dir, "go", false, 0, &go, err);
+		if (r >= 0)
+			r = eb_remove_tree(go.fd, base_of(wholes[i].rel), err);
+	}
+	return r < 0 ? eb_prefix(err, r, "cache '%s/go'", c->dir.path) : 0;
+}
+
 int pkg_cache_gc(const struct pkg_cache *c, const struct pkg_cache_gc_options *o,
 		 struct pkg_cache_usage removed[static PKG_CACHE_KINDS], struct eb_error **err)
 {
 	EB_CLEANUP(files_release_p) struct files f = { 0 };
 	struct pkg_cache_usage sum[PKG_CACHE_KINDS] = { 0 };
+	bool wholes_gone = false;
 	int r = list_all(c, &f, err);
 
+	if (r >= 0)
+		r = remove_wholes(c, o, &wholes_gone, err);
 	for (size_t i = 0; i < f.n && r >= 0; i++) {
 		const struct file *x = &f.items[i];
-		bool gone = true;
+		bool gone = !x->whole || wholes_gone;
 
 		if (!may_go(x, o))
 			continue;
 		if (x->kind == PKG_CACHE_PARTIAL)
 			r = remove_partial(c, x, o->dry_run, &gone, err);
-		else if (!o->dry_run)
+		else if (!o->dry_run && !x->whole)
 			r = remove_file(c, x, err);
 		if (r >= 0 && gone)
 			count(&sum[x->kind], x);

@@ -9,8 +9,9 @@ struct eb_progress;
 
 enum pkg_cache_kind {
 	PKG_CACHE_SOURCE,
-	PKG_CACHE_PARTIAL, /* downloads that stopped or are under way */
-	PKG_CACHE_DERIVED,
+	PKG_CACHE_MODULE,   /* of Go: its module cache */
+	PKG_CACHE_PARTIAL,  /* downloads that stopped or are under way */
+	PKG_CACHE_DERIVED,  /* results of ours, and Go's build cache */
 	PKG_CACHE_DAMAGED,  /* moved out of the way by a reader */
 	PKG_CACHE_LEFTOVER, /* temporary files of runs that were killed */
 	PKG_CACHE_KINDS,
@@ -42,8 +43,10 @@ struct pkg_cache_gc_options {
 	bool dry_run;
 	int64_t now_sec; /* leftovers younger than a day may belong to a run */
 };
-/* Remove sources that are not kept, partial downloads that nobody has under way, everything
- * derived, damaged files and old leftovers. removed: what went, or with dry_run would go. */
+/* Remove sources that are not kept (with a list of those, Go's modules, too: programs made from
+ * them are sources), partial downloads that nobody has under way, everything derived, damaged files
+ * and old leftovers. What belongs to a build of a Go program stays while one is under way. removed:
+ * what went, or with dry_run would go. */
 int pkg_cache_gc(const struct pkg_cache *c, const struct pkg_cache_gc_options *o,
 		 struct pkg_cache_usage removed[static PKG_CACHE_KINDS],
 		 struct eb_error **err) EB_MUST_CHECK;
