@@ -34,7 +34,8 @@ CC_TAG := $(if $(filter gcc,$(notdir $(CC))),,-$(notdir $(firstword $(CC))))
 OUT := out$(CC_TAG)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 OBJ := $(OUT)/obj
 
-PKGS := libarchive libcrypto zlib libzstd liblzma yaml-0.1 jansson libcurl libsolv libsolvext libsodium
+PKGS := libarchive libcrypto zlib libzstd liblzma yaml-0.1 jansson libcurl libsolv libsolvext libsodium \
+	libmicrohttpd libcrypt
 ifeq ($(filter help clean deps quickstart test install-deps,$(MAKECMDGOALS)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)

@@ -8,7 +8,7 @@
       systems = [ "x86_64-linux" "aarch64-linux" ];
       forAll = f: nixpkgs.lib.genAttrs systems (system: f nixpkgs.legacyPackages.${system});
       libraries = pkgs: with pkgs; [
-        curl jansson libarchive libsodium libsolv libyaml openssl xz zlib zstd
+        curl jansson libarchive libmicrohttpd libsodium libsolv libxcrypt libyaml openssl xz zlib zstd
       ];
     in {
       packages = forAll (pkgs: {
