@@ -2,9 +2,10 @@
  * of work are files and blocks, milliseconds each, so the lock is never what anybody waits for.
  *
  * A job (a map or a pipe) stands in the pool's list while it has units to hand out; an idle thread
- * claims a unit from the first job that has one. Whoever starts a job works on that job only and
- * waits for that job only, so waiting follows the nesting of calls and cannot go round in a circle.
- */
+ * claims a unit from the first job that has one. Pipes stand before maps there: what has begun goes
+ * on before something new begins, or memory would go by how much is begun. Whoever starts a job
+ * works on that job only and waits for that job only, so waiting follows the nesting of calls and
+ * cannot go round in a circle. */
 #include "base/pool.h"
 
 #include <assert.h>
@@ -19,7 +20,7 @@ enum { POOL_MAX_THREADS = 256, THREAD_STACK_BYTES = 2 * 1024 * 1024 };
 
 struct job {
 	struct job *next, *prev; /* in the pool's ring */
-	bool listed;
+	bool listed, first;	 /* first: before those that are not */
 	/* With the lock held: take a unit (*ret) or say that there is none now. */
 	bool (*claim)(struct job *j, size_t *ret);
 	/* Without the lock; takes it at its end to record the result. */
@@ -55,10 +56,15 @@ static void unlock(struct eb_pool *p)
 
 static void job_list(struct eb_pool *p, struct job *j)
 {
+	struct job *before = &p->jobs;
+
 	if (j->listed)
 		return;
-	j->prev = p->jobs.prev;
-	j->next = &p->jobs;
+	if (j->first)
+		for (before = p->jobs.next; before != &p->jobs && before->first;)
+			before = before->next;
+	j->prev = before->prev;
+	j->next = before;
 	j->prev->next = j;
 	j->next->prev = j;
 	j->listed = true;
@@ -374,6 +380,7 @@ struct eb_pipe *eb_pipe_new(struct eb_pool *p, unsigned int depth, const struct 
 	q = eb_xcalloc(1, sizeof(*q) + depth * sizeof(q->slots[0]));
 	q->job.claim = pipe_claim;
 	q->job.run = pipe_run;
+	q->job.first = true;
 	q->pool = p;
 	q->depth = depth;
 	q->ops = ops;

@@ -28,7 +28,8 @@ int eb_pool_map(struct eb_pool *p, size_t n, eb_pool_fn fn, void *ctx,
 /* An ordered pipeline: one producer pushes items, the pool works on them, and `sink` sees them in
  * the order of pushing, one at a time. At most `depth` items are under way, and at most one
  * more than the pool has threads between push and the end of their work, so memory is bounded; a
- * producer that is ahead works on items itself instead of waiting idly. Both functions own the item
+ * producer that is ahead works on items itself instead of waiting idly. A free thread takes an item
+ * of a pipe before it starts the next index of a map. Both functions own the item
  * they get: work transforms it in place, sink consumes and frees it; after a failure the items that
  * never reach sink go to `drop`. Items are processed once. */
 struct eb_pipe_ops {

@@ -316,3 +316,74 @@ TEST(pool, pipes_inside_a_map_end)
 		CHECK_OK(eb_pool_map(p, 8, whole_flow, p, &e), e);
 	}
 }
+
+/* ---- what goes first ---- */
+
+struct turns {
+	struct eb_pool *pool;
+	atomic_int stage; /* 1 = an item is in the pipe, 2 = something was begun after it */
+	atomic_int first; /* what that was: 'p' or 'm' */
+};
+
+static void begun(struct turns *t, int what)
+{
+	int none = 0;
+
+	atomic_compare_exchange_strong(&t->first, &none, what);
+	atomic_store(&t->stage, 2);
+}
+
+static int turns_work(void *ctx, void *item, struct eb_error **err)
+{
+	(void)item;
+	(void)err;
+	begun(ctx, 'p');
+	return 0;
+}
+
+static int turns_sink(void *ctx, void *item, struct eb_error **err)
+{
+	(void)ctx;
+	(void)item;
+	(void)err;
+	return 0;
+}
+
+static void turns_drop(void *ctx, void *item)
+{
+	(void)ctx;
+	(void)item;
+}
+
+static int turns_fn(void *ctx, size_t i, struct eb_error **err)
+{
+	static const struct eb_pipe_ops ops = { turns_work, turns_sink, turns_drop };
+	struct turns *t = ctx;
+	EB_CLEANUP(eb_pipe_free_p) struct eb_pipe *q = NULL;
+	int r;
+
+	if (i == 2)
+		begun(t, 'm');
+	while (i == 1 && atomic_load(&t->stage) < 1)
+		nap(100);
+	if (i > 0)
+		return 0;
+	q = eb_pipe_new(t->pool, 4, &ops, t);
+	r = eb_pipe_push(q, t, err);
+	atomic_store(&t->stage, 1);
+	while (r >= 0 && atomic_load(&t->stage) < 2)
+		nap(100);
+	return r < 0 ? r : eb_pipe_finish(q, err);
+}
+
+TEST(pool, item_of_a_pipe_goes_before_the_next_index_of_a_map)
+{
+	EB_CLEANUP(eb_pool_free_p) struct eb_pool *p = eb_pool_new(2);
+	struct turns t = { .pool = p };
+	autoerror struct eb_error *e = NULL;
+
+	if (eb_pool_threads(p) < 2)
+		return;
+	CHECK_OK(eb_pool_map(p, 3, turns_fn, &t, &e), e);
+	CHECK_INT(t.first, 'p');
+}
