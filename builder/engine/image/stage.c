@@ -88,7 +88,8 @@ struct run {
 	const struct img_layers *expect; /* NULL when measuring */
 	img_place place;
 	void *place_ctx;
-	size_t n_large;	    /* of `order` */
+	size_t n_large; /* of `order` */
+	size_t n_lanes;
 	atomic_size_t next; /* large one to be taken */
 };
 
@@ -147,12 +148,10 @@ static int by_bytes(const void *pa, const void *pb, void *ctx)
 }
 
 /* A lane takes one large layer after the other. */
-static int run_lane(void *ctx, size_t lane, struct eb_error **err)
+static int run_lane(struct run *run, struct eb_error **err)
 {
-	struct run *run = ctx;
 	size_t k;
 
-	(void)lane;
 	while ((k = atomic_fetch_add(&run->next, 1)) < run->n_large) {
 		int r = run_one(run, k, err);
 
@@ -164,26 +163,27 @@ static int run_lane(void *ctx, size_t lane, struct eb_error **err)
 	return 0;
 }
 
-static int run_small(void *ctx, size_t k, struct eb_error **err)
+static int run_unit(void *ctx, size_t i, struct eb_error **err)
 {
 	struct run *run = ctx;
 
-	return run_one(run, run->n_large + k, err);
+	if (i < run->n_lanes)
+		return run_lane(run, err);
+	return run_one(run, run->n_large + i - run->n_lanes, err);
 }
 
 /* Memory goes by how many large layers are open at once: each has a decompressor's dictionary and
- * blocks under way. So large ones go through few lanes, whose blocks keep the other threads busy,
- * and the small ones, each a block or two, side by side after them. */
+ * blocks under way. So large ones go through few lanes, whose blocks keep the other threads busy;
+ * where a lane has none ready, those make the small layers, each a block or two. */
 static int run_order(struct run *run, struct eb_pool *pool, struct eb_error **err)
 {
 	size_t lanes = eb_pool_size(pool) / 2, n = run->split->n;
-	int r;
 
 	while (run->n_large < n &&
 	       run->split->groups[run->order[run->n_large]].bytes >= LARGE_BYTES)
 		run->n_large++;
-	r = eb_pool_map(pool, lanes ? lanes : 1, run_lane, run, err);
-	return r < 0 ? r : eb_pool_map(pool, n - run->n_large, run_small, run, err);
+	run->n_lanes = lanes ? lanes : 1;
+	return eb_pool_map(pool, run->n_lanes + n - run->n_large, run_unit, run, err);
 }
 
 static int run_groups(struct run *run, const struct img_env *env, const char *what,
