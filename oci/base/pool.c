@@ -33,6 +33,8 @@ struct eb_pool {
 	pthread_cond_t news; /* a unit or a sink ended: for those who started a job */
 	struct job jobs;     /* head of the ring */
 	bool stop;
+	size_t pipes;	   /* that there are */
+	size_t unworked;   /* items of all pipes that were pushed and whose work has not ended */
 	unsigned int size; /* with the caller */
 	unsigned int started;
 	pthread_t *threads;
@@ -352,6 +354,7 @@ static void pipe_run(struct job *j, size_t serial)
 		q->stop = true;
 	}
 	q->running--;
+	pool->unworked--;
 	drain(q);
 	pthread_cond_broadcast(&pool->news);
 	unlock(pool);
@@ -385,6 +388,9 @@ struct eb_pipe *eb_pipe_new(struct eb_pool *p, unsigned int depth, const struct 
 	q->depth = depth;
 	q->ops = ops;
 	q->ctx = ctx;
+	lock(p);
+	p->pipes++;
+	unlock(p);
 	return q;
 }
 
@@ -399,14 +405,15 @@ static int pipe_failure(const struct eb_pipe *q, struct eb_error **err)
 	return q->code;
 }
 
-/* Enough is queued and being worked on: one item for each thread and one to spare, so that no
- * thread which gets free finds nothing while the producer makes the next. More would only take
- * memory. */
+/* Enough is under way in all pipes together: one item for each of the other threads, and one to
+ * spare while there are fewer producers than threads, so that a thread which gets free finds
+ * something while a producer works. More would only take memory. */
 static bool enough(const struct eb_pipe *q)
 {
-	size_t unworked = q->tail - q->claimed + q->running;
+	const struct eb_pool *p = q->pool;
+	size_t spare = p->started > 0 && p->pipes <= p->started;
 
-	return unworked > (q->pool->started > 0 ? q->pool->started + 1 : 0);
+	return q->claimed < q->tail && p->unworked > p->started + spare;
 }
 
 /* The item goes in first and the helping comes after it, so that a thread which gets free while the
@@ -419,6 +426,7 @@ int eb_pipe_push(struct eb_pipe *q, void *item, struct eb_error **err)
 	if (q->code == 0) {
 		*slot_of(q, q->tail) = (struct slot){ .item = item, .state = SLOT_QUEUED };
 		q->tail++;
+		q->pool->unworked++;
 		item = NULL;
 		if (q->pool->started > 0 && !q->stop) {
 			job_list(q->pool, &q->job);
@@ -457,6 +465,8 @@ struct eb_pipe *eb_pipe_free(struct eb_pipe *q)
 	while (q->running > 0 || q->sinking)
 		pthread_cond_wait(&q->pool->news, &q->pool->lock);
 	job_unlist(&q->job);
+	q->pool->unworked -= q->tail - q->claimed;
+	q->pool->pipes--;
 	unlock(q->pool);
 	for (size_t i = q->head; i < q->tail; i++) {
 		struct slot *s = slot_of(q, i);

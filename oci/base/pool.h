@@ -26,12 +26,12 @@ int eb_pool_map(struct eb_pool *p, size_t n, eb_pool_fn fn, void *ctx,
 		struct eb_error **err) EB_MUST_CHECK;
 
 /* An ordered pipeline: one producer pushes items, the pool works on them, and `sink` sees them in
- * the order of pushing, one at a time. At most `depth` items are under way, and at most one
- * more than the pool has threads between push and the end of their work, so memory is bounded; a
- * producer that is ahead works on items itself instead of waiting idly. A free thread takes an item
- * of a pipe before it starts the next index of a map. Both functions own the item
- * they get: work transforms it in place, sink consumes and frees it; after a failure the items that
- * never reach sink go to `drop`. Items are processed once. */
+ * the order of pushing, one at a time. At most `depth` items are under way; and a producer that
+ * pushes while the pool's other threads have an item each, of whatever pipe, and perhaps one to
+ * spare, works on one itself, so memory is bounded and nobody waits idly. A free thread takes an
+ * item of a pipe before it starts the next index of a map. Both functions own the item they get:
+ * work transforms it in place, sink consumes and frees it; after a failure the items that never
+ * reach sink go to `drop`. Items are processed once. */
 struct eb_pipe_ops {
 	int (*work)(void *ctx, void *item, struct eb_error **err); /* any thread */
 	int (*sink)(void *ctx, void *item,
