@@ -173,16 +173,17 @@ static int run_unit(void *ctx, size_t i, struct eb_error **err)
 }
 
 /* Memory goes by how many large layers are open at once: each has a decompressor's dictionary and
- * blocks under way. So large ones go through few lanes, whose blocks keep the other threads busy;
- * where a lane has none ready, those make the small layers, each a block or two. */
+ * a block being filled. Decompressing takes as long as compressing, so half of the threads and one
+ * more are enough lanes for large layers to keep all busy; a thread that finds neither a lane's
+ * block nor a lane makes the small layers, each a block or two. */
 static int run_order(struct run *run, struct eb_pool *pool, struct eb_error **err)
 {
-	size_t lanes = eb_pool_size(pool) / 2, n = run->split->n;
+	size_t n = run->split->n;
 
 	while (run->n_large < n &&
 	       run->split->groups[run->order[run->n_large]].bytes >= LARGE_BYTES)
 		run->n_large++;
-	run->n_lanes = lanes ? lanes : 1;
+	run->n_lanes = eb_pool_size(pool) > 1 ? eb_pool_size(pool) / 2 + 1 : 1;
 	return eb_pool_map(pool, run->n_lanes + n - run->n_large, run_unit, run, err);
 }
 
