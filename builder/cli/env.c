@@ -155,6 +155,8 @@ void env_release(struct cmd_env *env)
 	env->out = NULL;
 	free(env->cache_dir);
 	env->cache_dir = NULL;
+	free(env->client);
+	env->client = NULL;
 }
 
 int env_cache_dir(struct cmd_env *env, const char **ret, struct eb_error **err)

@@ -31,6 +31,7 @@ struct cmd_env {
 	struct eb_pool *pool;
 	struct eb_writer *out;
 	char *cache_dir;
+	const char **client;
 	int out_errno; /* first failure on stdout */
 };
 
@@ -42,6 +43,10 @@ void env_release(struct cmd_env *env);
 /* The source cache's directory: ESS_BUNDLE_CACHE, else $XDG_CACHE_HOME/ess-bundle, else
  * ~/.cache/ess-bundle. *ret lives as long as env. EB_E_USAGE when none of them is set. */
 int env_cache_dir(struct cmd_env *env, const char **ret, struct eb_error **err) EB_MUST_CHECK;
+/* Environment ("NAME=value", NULL-terminated) for the clients of package registries: their own
+ * variables (PIP_*, GOPROXY and the like), proxies, certificates, PATH and HOME. Lives as long as
+ * env. */
+const char *const *env_client(struct cmd_env *env);
 /* Where temporary files go: TMPDIR, else /tmp. Static storage. */
 const char *env_temp_dir(void);
 /* SOURCE_DATE_EPOCH in seconds, or -1 when unset. EB_E_USAGE when it is no number. */
