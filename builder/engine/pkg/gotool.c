@@ -296,7 +296,8 @@ int go_download(struct go *g, const char *module, const char *version, const cha
 		const char **ret_h1, struct eb_error **err)
 {
 	autofree char *name = eb_xasprintf("%s@%s", module, version);
-	const char *const argv[] = { "go", "mod", "download", "-modcacherw", "-json", name, NULL };
+	const char *const argv[] = { g->client, "mod", "download", "-modcacherw",
+				     "-json",	name,  NULL };
 	const char *text = NULL, *dir = NULL, *h1 = NULL, *found = NULL;
 	autofree char *what = eb_xasprintf("Go module %s %s", module, version);
 	autojson json_t *j = NULL;
