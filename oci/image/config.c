@@ -78,7 +78,7 @@ static bool parse_time(const char *p, int64_t *ret)
 		{ 4, 0, 9999, "-" }, { 2, 1, 12, "-" }, { 2, 1, 31, "Tt " },
 		{ 2, 0, 23, ":" },   { 2, 0, 59, ":" }, { 2, 0, 60, "" },
 	};
-	int v[EB_ARRAY_LEN(parts)];
+	int v[EB_ARRAY_LEN(parts)] = { 0 };
 	int64_t offset;
 	struct tm tm;
 

@@ -61,7 +61,7 @@ static void times_of(const struct oci_tar_entry *e, struct timespec ts[static 2]
 int extract_set_meta(struct bnd_extract *x, int fd, const struct oci_tar_entry *e,
 		     struct eb_error **err)
 {
-	struct timespec ts[2];
+	struct timespec ts[2] = { { 0 } };
 	int r;
 
 	/* In this order: a new owner clears set-id bits and capabilities. */
@@ -81,7 +81,7 @@ int extract_set_meta(struct bnd_extract *x, int fd, const struct oci_tar_entry *
 int extract_set_meta_at(struct bnd_extract *x, int fd, const char *name,
 			const struct oci_tar_entry *e, struct eb_error **err)
 {
-	struct timespec ts[2];
+	struct timespec ts[2] = { { 0 } };
 
 	if (x->o.same_owner && fchownat(fd, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return own_failed(err, e);

@@ -124,7 +124,7 @@ static int compare_content(struct compare *c, struct eb_error **err)
 			return found(c, c->a.e.path,
 				     eb_xasprintf("content: the first differing byte is at offset "
 						  "%llu (expected %llu bytes, made %llu)",
-						  (unsigned long long)(at + i),
+						  (unsigned long long)at + i,
 						  (unsigned long long)c->a.e.size,
 						  (unsigned long long)c->b.e.size));
 		if (n == 0)
