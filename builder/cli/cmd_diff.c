@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "bundle/diff.h"
+#include "bundle/verify.h"
 #include "cli/cmd.h"
 #include "cli/ui.h"
 
@@ -241,11 +242,12 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	EB_CLEANUP(bnd_close_p) struct bnd_bundle x = { 0 }, y = { 0 };
 	autojson json_t *doc = NULL;
 	bool same = false;
-	int r = bnd_open(argv[0], &x, err);
+	enum bnd_depth depth = a->files ? BND_EVERY_BYTE : BND_DOCUMENTS;
+	int r = bnd_open_checked(argv[0], depth, env_pool(env), env->progress, &x, err);
 
 	(void)argc;
 	if (r >= 0)
-		r = bnd_open(argv[1], &y, err);
+		r = bnd_open_checked(argv[1], depth, env_pool(env), env->progress, &y, err);
 	if (r >= 0)
 		r = bnd_diff(&x, &y, a->files, env->progress, &doc, &same, err);
 	if (r < 0)
@@ -274,8 +276,8 @@ const struct cmd cmd_diff = {
 		"layers and settings that differ on each platform, and how much is to be carried "
 		"to whoever has OLD. With --files every file, down to the first byte that differs."
 		"\n\n"
-		"What is read is verified by its digest; signatures are not looked at, see "
-		"'ess-bundle verify'.\n\n"
+		"Both are checked first, with --files to the last byte, without their layers "
+		"otherwise. Signatures are not looked at, see 'ess-bundle verify'.\n\n"
 		"Exit status 0 when both are the same, 1 when they differ.",
 	.options = options,
 	.args_size = sizeof(struct args),

@@ -3,6 +3,7 @@
 #include "base/progress.h"
 #include "base/span.h"
 #include "bundle/describe.h"
+#include "bundle/verify.h"
 #include "cli/cmd.h"
 #include "cli/ui.h"
 
@@ -100,7 +101,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 {
 	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
 	autojson json_t *doc = NULL;
-	int r = bnd_open(argv[0], &b, err);
+	int r = bnd_open_checked(argv[0], BND_DOCUMENTS, env_pool(env), NULL, &b, err);
 
 	(void)argc;
 	if (r >= 0)
@@ -130,8 +131,8 @@ const struct cmd cmd_inspect = {
 	.summary = "show what a bundle holds",
 	.synopsis = "[OPTION]... FILE",
 	.description =
-		"Reads the documents of a bundle, not its layers: quick on any size. Nothing is "
-		"unpacked.",
+		"Shows what the documents of a bundle say and checks all of it but its layers: quick "
+		"on any size. Nothing is unpacked.",
 	.options = options,
 	.args_size = sizeof(struct args),
 	.uses = CMD_JSON,

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/remove.h"
 #include "bundle/rebuild.h"
+#include "bundle/verify.h"
 #include "cli/cmd.h"
 #include "cli/setup.h"
 
@@ -153,7 +154,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 			       "unpack the recipes from the bundle and use 'ess-bundle "
 			       "build' to make a file");
 	}
-	r = bnd_open(argv[0], &b, err);
+	r = bnd_open_checked(argv[0], BND_EVERY_BYTE, env_pool(env), env->progress, &b, err);
 	if (r >= 0)
 		r = bnd_rebuild_compression(&b, &compression, err);
 	if (r >= 0)

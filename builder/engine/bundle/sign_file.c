@@ -160,7 +160,7 @@ int bnd_sign_file(const char *path, const struct oci_key *key, struct eb_pool *p
 				path);
 	r = open_whole(path, fd, pool, progress, &b, err);
 	if (r < 0)
-		return r;
+		return bnd_as_verification(r, err);
 	r = sign_opened(&b, fd, key, ret_added, err);
 	if (r < 0)
 		return eb_prefix(err, r, "'%s'", path);

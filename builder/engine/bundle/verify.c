@@ -19,17 +19,20 @@ enum { IO_BYTES = 256 * 1024, MAX_BLOBS = 400000 };
 struct wanted {
 	const struct oci_descriptor *desc;
 	const struct oci_member *member;
+	bool layer; /* of an image, and nothing else */
 };
 
 struct verifier {
 	struct bnd_bundle *b;
 	struct wanted *wanted;
 	size_t n, alloc;
+	bool may_be_dir; /* which has no form of its own */
 	struct eb_progress *progress;
 	unsigned int task;
 };
 
-static int want(struct verifier *v, const struct oci_descriptor *d, struct eb_error **err)
+static int want(struct verifier *v, const struct oci_descriptor *d, bool layer,
+		struct eb_error **err)
 {
 	const struct oci_member *m = oci_archive_find_blob(v->b->archive, &d->digest);
 	int r;
@@ -41,37 +44,39 @@ static int want(struct verifier *v, const struct oci_descriptor *d, struct eb_er
 				(unsigned long long)m->size, (unsigned long long)d->size);
 	r = eb_grow(&v->wanted, &v->alloc, v->n + 1, sizeof(*v->wanted), MAX_BLOBS, "blobs", err);
 	if (r >= 0)
-		v->wanted[v->n++] = (struct wanted){ d, m };
+		v->wanted[v->n++] = (struct wanted){ d, m, layer };
 	return r;
 }
 
+/* layers: its parts are an image's layers. */
 static int want_manifest(struct verifier *v, const struct oci_descriptor *d,
-			 const struct oci_manifest *m, struct eb_error **err)
+			 const struct oci_manifest *m, bool layers, struct eb_error **err)
 {
-	int r = want(v, d, err);
+	int r = want(v, d, false, err);
 
 	if (r >= 0 && !m->is_index)
-		r = want(v, &m->config, err);
+		r = want(v, &m->config, false, err);
 	for (size_t i = 0; i < m->n_items && r >= 0 && !m->is_index; i++)
-		r = want(v, &m->items[i], err);
+		r = want(v, &m->items[i], layers, err);
 	return r;
 }
 
 static int want_all(struct verifier *v, struct eb_error **err)
 {
 	struct bnd_bundle *b = v->b;
-	int r = want(v, &b->root, err);
+	int r = want(v, &b->root, false, err);
 
 	if (r >= 0)
-		r = want_manifest(v, &b->bundle_desc, &b->bundle_manifest, err);
+		r = want_manifest(v, &b->bundle_desc, &b->bundle_manifest, false, err);
 	for (size_t i = 0; i < b->n_images && r >= 0; i++) {
-		r = want(v, &b->images[i].desc, err);
+		r = want(v, &b->images[i].desc, false, err);
 		for (size_t k = 0; k < b->images[i].index.n_items && r >= 0; k++)
 			r = want_manifest(v, &b->images[i].index.items[k],
-					  &b->images[i].platforms[k], err);
+					  &b->images[i].platforms[k], true, err);
 	}
 	for (size_t i = 0; i < b->n_signatures && r >= 0; i++)
-		r = want_manifest(v, &b->signatures[i].desc, &b->signatures[i].manifest, err);
+		r = want_manifest(v, &b->signatures[i].desc, &b->signatures[i].manifest, false,
+				  err);
 	return r;
 }
 
@@ -97,9 +102,12 @@ static void drop_doubles(struct verifier *v)
 	size_t kept = 0;
 
 	qsort(v->wanted, v->n, sizeof(*v->wanted), by_member);
-	for (size_t i = 0; i < v->n; i++)
-		if (i == 0 || v->wanted[i].member != v->wanted[kept - 1].member)
+	for (size_t i = 0; i < v->n; i++) {
+		if (i > 0 && v->wanted[i].member == v->wanted[kept - 1].member)
+			v->wanted[kept - 1].layer &= v->wanted[i].layer;
+		else
 			v->wanted[kept++] = v->wanted[i];
+	}
 	v->n = kept;
 }
 
@@ -108,7 +116,7 @@ static int match_members(struct verifier *v, struct eb_error **err)
 {
 	for (size_t i = 0; i < oci_archive_count(v->b->archive); i++) {
 		const struct oci_member *m = oci_archive_member(v->b->archive, i);
-		struct wanted key = { NULL, m };
+		struct wanted key = { NULL, m, false };
 
 		if (strncmp(m->name, "blobs/", 6) == 0 &&
 		    !bsearch(&key, v->wanted, v->n, sizeof(key), by_member))
@@ -137,6 +145,16 @@ static int hash_one(void *ctx, size_t i, struct eb_error **err)
 	while ((got = eb_read(in, buf, IO_BYTES, err)) > 0)
 		eb_progress_advance(v->progress, v->task, (uint64_t)got);
 	return got < 0 ? (int)got : 0;
+}
+
+static void drop_layers(struct verifier *v)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < v->n; i++)
+		if (!v->wanted[i].layer)
+			v->wanted[kept++] = v->wanted[i];
+	v->n = kept;
 }
 
 static int hash_all(struct verifier *v, struct eb_pool *pool, struct bnd_verify_result *ret,
@@ -255,7 +273,7 @@ int bnd_verify_content(struct bnd_bundle *b, struct eb_pool *pool, struct eb_pro
 }
 
 /* Whatever is wrong with the file's content is a failed verification, not a failed program. */
-static int as_verification(int r, struct eb_error **err)
+int bnd_as_verification(int r, struct eb_error **err)
 {
 	switch (-r) {
 	case EB_E_FORMAT:
@@ -271,8 +289,8 @@ static int as_verification(int r, struct eb_error **err)
 	}
 }
 
-static int verify_opened(struct verifier *v, const struct oci_key *key, struct eb_pool *pool,
-			 struct bnd_verify_result *ret, struct eb_error **err)
+static int check_all(struct verifier *v, enum bnd_depth depth, struct eb_pool *pool,
+		     struct bnd_verify_result *ret, struct eb_error **err)
 {
 	int r = want_all(v, err);
 
@@ -280,15 +298,35 @@ static int verify_opened(struct verifier *v, const struct oci_key *key, struct e
 		drop_doubles(v);
 		r = match_members(v, err);
 	}
-	if (r >= 0)
+	if (r >= 0 && (!v->may_be_dir || !oci_archive_is_dir(v->b->archive)))
 		r = bnd_check_canonical(v->b, err);
+	if (depth == BND_DOCUMENTS)
+		drop_layers(v);
 	if (r >= 0)
 		r = hash_all(v, pool, ret, err);
-	if (r >= 0)
-		r = check_payloads(v->b, err);
-	if (r >= 0)
-		r = check_signatures(v->b, key, ret, err);
-	return r;
+	return r < 0 ? r : check_payloads(v->b, err);
+}
+
+int bnd_open_checked(const char *path, enum bnd_depth depth, struct eb_pool *pool,
+		     struct eb_progress *progress, struct bnd_bundle *ret, struct eb_error **err)
+{
+	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
+	struct verifier v = { .b = &b, .may_be_dir = true, .progress = progress };
+	struct bnd_verify_result res = { 0 };
+	int r = bnd_open(path, &b, err);
+
+	if (r == -ENOENT)
+		return r;
+	if (r >= 0) {
+		r = check_all(&v, depth, pool, &res, err);
+		free(v.wanted);
+		r = r < 0 ? eb_prefix(err, r, "'%s'", path) : r;
+	}
+	if (r < 0)
+		return bnd_as_verification(r, err);
+	*ret = b;
+	b = (struct bnd_bundle){ 0 };
+	return 0;
 }
 
 int bnd_verify(const char *path, const struct oci_key *key, struct eb_pool *pool,
@@ -300,15 +338,17 @@ int bnd_verify(const char *path, const struct oci_key *key, struct eb_pool *pool
 	struct verifier v = { .b = &b, .progress = progress };
 	int r = bnd_open(path, &b, err);
 
-	if (r >= 0) {
-		r = verify_opened(&v, key, pool, &res, err);
-		free(v.wanted);
-		r = r < 0 ? eb_prefix(err, r, "'%s'", path) : r;
-	} else if (r == -ENOENT) {
+	if (r == -ENOENT)
 		return r;
+	if (r >= 0) {
+		r = check_all(&v, BND_EVERY_BYTE, pool, &res, err);
+		free(v.wanted);
+		if (r >= 0)
+			r = check_signatures(&b, key, &res, err);
+		r = r < 0 ? eb_prefix(err, r, "'%s'", path) : r;
 	}
 	if (r < 0)
-		return as_verification(r, err);
+		return bnd_as_verification(r, err);
 	*ret = res;
 	if (ret_bundle) {
 		*ret_bundle = b;
