@@ -362,6 +362,9 @@ int fetch_from_network(struct fetch *f, struct eb_error **err)
 	struct eb_http_options o = f->o->http ? *f->o->http : (struct eb_http_options){ 0 };
 	int r = 0;
 
+	/* Making the client opens sockets, if only to wake itself. */
+	if (count(f, FETCH_MISSING) == 0 && count(f, FETCH_BUSY) == 0)
+		return 0;
 	if (f->o->parallel)
 		o.parallel = f->o->parallel;
 	if (!o.parallel)
