@@ -5,8 +5,7 @@ check-tsan: ## unit tests under the thread sanitizer
 	@$(MAKE) --no-print-directory SAN=thread out-thread/unit-tests
 	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 out-thread/unit-tests $(T)
 check-valgrind: $(OUT)/unit-tests ## unit tests under valgrind
-	valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
-		--errors-for-leak-kinds=definite,indirect $(OUT)/unit-tests $(T)
+	@tests/valgrind.sh $(OUT)/unit-tests $(T)
 .PHONY: check-asan check-tsan check-valgrind
 
 # -Og, because fortified headers want some optimisation.

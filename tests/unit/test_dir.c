@@ -244,7 +244,7 @@ TEST(dir, tmpfile_with_a_name_is_always_a_new_file)
 static int write_without_proc(const char *path)
 {
 	if ((unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", "/proc", "tmpfs", 0, NULL) < 0)
 		return 77;
 	if (access("/proc/self", F_OK) == 0)

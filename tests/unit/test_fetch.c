@@ -568,7 +568,7 @@ static bool mount_small(const char *path)
 
 	if (uid == 0)
 		return unshare(CLONE_NEWNS) == 0 &&
-		       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		       mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
 		       mount("tmpfs", path, "tmpfs", 0, "size=128k") == 0;
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return false;
@@ -695,6 +695,7 @@ TEST(fetch, kills_at_many_moments_never_store_a_wrong_file)
 	autoerror struct eb_error *e = NULL;
 	AUTOWORLD(w, 10);
 
+	w->http.stall_timeout_sec = 60;
 	for (size_t i = 0; i < w->n; i++)
 		serve(w, w->a, i,
 		      (struct httpd_reply){ .mode = HTTPD_SLOW, .after = 50000, .pause_msec = 1 });
@@ -725,6 +726,8 @@ TEST(fetch, processes_at_the_same_time_share_the_work)
 	pid_t pids[PROCESSES];
 	AUTOWORLD(w, 20);
 
+	/* On a slow machine no answer for a second is no reason to ask again. */
+	w->http.stall_timeout_sec = 60;
 	for (size_t i = 0; i < w->n; i++)
 		serve(w, w->a, i,
 		      (struct httpd_reply){ .mode = HTTPD_SLOW, .after = 50000, .pause_msec = 5 });
