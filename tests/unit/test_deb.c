@@ -110,11 +110,13 @@ TEST(deb, index_survives_its_stored_form)
 	mkdeb(&deb, "", MKDEB_CONTROL, &tar);
 	CHECK_OK(index_of(&deb, &x, &e), e);
 	x->files.entries[1].mtime_sec = -77;
+	x->files.entries[2].mtime_sec = INT64_MIN;
 	pkg_deb_index_write(x, &text);
 	CHECK_HAS(eb_buf_str(&text), "usr/100%25 t%09ab\t\n");
 	CHECK_OK(pkg_deb_index_parse(text.data, text.len, &y, &e), e);
 	check_sample(y);
 	CHECK_INT(y->files.entries[1].mtime_sec, -77);
+	CHECK(y->files.entries[2].mtime_sec == INT64_MIN);
 	pkg_deb_index_write(y, &again);
 	CHECK_STR(eb_buf_str(&again), eb_buf_str(&text));
 }

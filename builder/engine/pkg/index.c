@@ -66,7 +66,7 @@ int pkg_index_add(struct pkg_index *x, const struct oci_tar_entry *m, uint64_t m
 					"'%s': member of type '%c', expected a file, directory or "
 					"link",
 					m->path, m->type),
-			       "exclude the package: images hold files, directories and links");
+			       "leave it out: images hold files, directories and links");
 	if (m->n_xattrs > MAX_XATTRS)
 		return eb_throw(err, EB_E_LIMIT,
 				"'%s': %zu extended attributes, at most %d (limit 'attributes')",
@@ -244,9 +244,10 @@ static bool take_time(struct cursor *c, int64_t *ret)
 
 	if (negative)
 		c->p++;
-	if (!take_number(c, '\t', 10, INT64_MAX, &v))
+	if (!take_number(c, '\t', 10, negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX, &v))
 		return false;
-	*ret = negative ? -(int64_t)v : (int64_t)v;
+	/* Archives have every number there is, the smallest one too. */
+	*ret = !negative ? (int64_t)v : v > INT64_MAX ? INT64_MIN : -(int64_t)v;
 	return true;
 }
 

@@ -8,6 +8,7 @@
 static const struct pkg_input_ops *const kinds[] = {
 	[PKG_INPUT_DEB] = &pkg_deb_ops,
 	[PKG_INPUT_WHEEL] = &pkg_wheel_ops,
+	[PKG_INPUT_ARCHIVE] = &pkg_archive_ops,
 	[PKG_INPUT_FILE] = &pkg_file_ops,
 };
 

@@ -33,6 +33,7 @@ struct pkg_input_ops {
 	void (*free)(struct pkg_data *d);
 };
 
-extern const struct pkg_input_ops pkg_deb_ops;	 /* deb_data.c */
-extern const struct pkg_input_ops pkg_file_ops;	 /* file.c */
-extern const struct pkg_input_ops pkg_wheel_ops; /* wheel_data.c */
+extern const struct pkg_input_ops pkg_deb_ops;	   /* deb_data.c */
+extern const struct pkg_input_ops pkg_archive_ops; /* tarball.c */
+extern const struct pkg_input_ops pkg_file_ops;	   /* file.c */
+extern const struct pkg_input_ops pkg_wheel_ops;   /* wheel_data.c */
