@@ -10,10 +10,11 @@ struct eb_progress;
 struct pkg_mirrors;
 
 struct pkg_source {
-	const char *what;    /* "package libc6 2.41-12 (amd64)" */
-	const char *archive; /* mirror archive, or NULL when only `url` is set */
-	const char *path;    /* below the archive */
-	const char *url;     /* tried before the mirrors; NULL = mirrors only */
+	const char *what;	      /* "package libc6 2.41-12 (amd64)" */
+	const char *archive;	      /* mirror archive, or NULL when only `url` is set */
+	const char *path;	      /* below the archive */
+	const char *url;	      /* tried before the mirrors; NULL = mirrors only */
+	const char *const *more_urls; /* tried after `url`; NULL-terminated, may be NULL */
 	const char *sha256;
 	uint64_t size; /* UINT64_MAX = unknown */
 	int64_t locked_sec;
@@ -39,3 +40,11 @@ struct pkg_fetch_options {
  * failures without a byte. */
 int pkg_fetch(const struct pkg_fetch_options *o, const struct pkg_source *sources, size_t n,
 	      struct eb_error **err) EB_MUST_CHECK;
+
+/* What has no hash yet: fetch it for the first time, from --sources directories (by the URL's path
+ * or its last component), else from its URLs, one after the other. The caller shows the hash to
+ * somebody who can judge it before anything is made of it. s->sha256 is not looked at; s->size is
+ * what it must have, or UINT64_MAX. A web page where none was asked for is EB_E_FORMAT. */
+int pkg_fetch_first(const struct pkg_fetch_options *o, const struct pkg_source *s,
+		    char ret_sha256[static 65], uint64_t *ret_size,
+		    struct eb_error **err) EB_MUST_CHECK;

@@ -68,7 +68,13 @@ void fetch_advance(struct fetch_item *it, uint64_t have);
 
 /* Look in the --sources directories. True when the item is settled (got or failed). */
 bool fetch_from_dirs(struct fetch_item *it);
+/* Does a file that begins so look like a web page? */
+bool fetch_is_page(const char *p, size_t n);
 bool fetch_is_file_url(const char *url);
+/* The path that a file URL means. */
+const char *fetch_file_path(const char *url);
+/* The path of a URL, without its query (heap); NULL when there is none. */
+char *fetch_url_path(const char *url);
 /* The same for one file: or copy: URL. */
 bool fetch_from_file_url(struct fetch_item *it, const char *url);
 /* Fill it->urls, unless that was done. */

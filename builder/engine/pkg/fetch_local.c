@@ -60,8 +60,7 @@ static bool try_file(struct fetch_item *it, const char *path)
 	return false;
 }
 
-/* The path of a URL, without its query; NULL when there is none. */
-static char *url_path(const char *url)
+char *fetch_url_path(const char *url)
 {
 	const char *start = strstr(url, "://");
 
@@ -72,7 +71,9 @@ static char *url_path(const char *url)
 static bool try_dir(struct fetch_item *it, const char *dir)
 {
 	const struct pkg_source *s = it->src;
-	autofree char *path = s->path ? eb_xstrdup(s->path) : s->url ? url_path(s->url) : NULL;
+	autofree char *path = s->path  ? eb_xstrdup(s->path)
+			      : s->url ? fetch_url_path(s->url)
+				       : NULL;
 	const char *slash = path ? strrchr(path, '/') : NULL;
 	autofree char *cached = eb_xasprintf("%s/sources/sha256/%s", dir, s->sha256);
 	autofree char *by_hash = eb_xasprintf("%s/%s", dir, s->sha256);
@@ -109,16 +110,23 @@ bool fetch_is_file_url(const char *url)
 	return strncasecmp(url, "file:/", 6) == 0 || strncasecmp(url, "copy:/", 6) == 0;
 }
 
-bool fetch_from_file_url(struct fetch_item *it, const char *url)
+const char *fetch_file_path(const char *url)
 {
 	const char *path = url + 5;
-	size_t causes = it->causes.len;
 
 	/* file:///srv, file://localhost/srv and file:/srv are the same. */
 	if (strncmp(path, "//localhost/", 12) == 0)
 		path += 11;
 	while (path[0] == '/' && path[1] == '/')
 		path++;
+	return path;
+}
+
+bool fetch_from_file_url(struct fetch_item *it, const char *url)
+{
+	const char *path = fetch_file_path(url);
+	size_t causes = it->causes.len;
+
 	if (try_file(it, path))
 		return true;
 	if (it->causes.len == causes)

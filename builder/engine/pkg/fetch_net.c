@@ -38,19 +38,23 @@ void fetch_make_urls(struct fetch_item *it)
 {
 	const struct pkg_source *s = it->src;
 	char **mirrored = NULL;
-	size_t n = 0;
+	size_t n = 0, n_more = 0;
 
 	if (it->urls)
 		return;
+	while (s->more_urls && s->more_urls[n_more])
+		n_more++;
 	if (s->archive && s->path)
 		mirrored = pkg_mirrors_urls(it->job->o->mirrors, s->archive, s->path,
 					    s->locked_sec);
 	while (mirrored && mirrored[n])
 		n++;
-	it->urls = eb_xcalloc(n + 2, sizeof(*it->urls));
-	it->tried = eb_xcalloc(n + 2, sizeof(*it->tried));
+	it->urls = eb_xcalloc(n + n_more + 2, sizeof(*it->urls));
+	it->tried = eb_xcalloc(n + n_more + 2, sizeof(*it->tried));
 	if (s->url)
 		it->urls[it->n_urls++] = eb_xstrdup(s->url);
+	for (size_t i = 0; i < n_more; i++)
+		it->urls[it->n_urls++] = eb_xstrdup(s->more_urls[i]);
 	for (size_t i = 0; i < n; i++)
 		it->urls[it->n_urls++] = mirrored[i];
 	free(mirrored);
@@ -83,7 +87,7 @@ static bool pick_url(struct fetch_item *it)
 	return false;
 }
 
-static bool begins_like_page(const char *p, size_t n)
+bool fetch_is_page(const char *p, size_t n)
 {
 	static const char *const tags[] = { "<!doctype html", "<html" };
 
@@ -107,7 +111,7 @@ static int to_partial(void *ctx, uint64_t at, const void *p, size_t n, struct eb
 			     (unsigned long long)pkg_partial_have(it->part));
 	}
 	if (at == 0)
-		it->page = begins_like_page(p, n);
+		it->page = fetch_is_page(p, n);
 	if (r >= 0)
 		r = pkg_partial_add(it->part, p, n, err);
 	if (n)
