@@ -91,15 +91,16 @@ static void report(struct cmd_env *env, const char *dir, const struct img_relock
 		eb_json_set_str(j, "file", res->file);
 		eb_json_set(j, "changed", json_boolean(res->changed));
 		eb_json_set_str(j, "diff", res->diff);
+		eb_json_set_str(j, "review", res->review);
 		eb_json_push(list, j);
 		return;
 	}
-	env_printf(env, "%s: %s\n%s", name ? name + 1 : dir,
+	env_printf(env, "%s: %s\n%s%s", name ? name + 1 : dir,
 		   !res->changed     ? "unchanged"
 		   : res->diff[0]    ? "changed"
 		   : res->new_inputs ? "same inputs, newer archive"
 				     : "same inputs, other result",
-		   res->diff);
+		   res->diff, res->review);
 }
 
 static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb_error **err)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "image/image.h"
+#include "image/others.h"
 #include "pkg/resolve.h"
 
 enum { LOCK_MAX_BYTES = 16 * 1024 * 1024, MANIFESTS_MAX_BYTES = 64 * 1024 };
@@ -13,6 +14,7 @@ enum { LOCK_MAX_BYTES = 16 * 1024 * 1024, MANIFESTS_MAX_BYTES = 64 * 1024 };
 void img_relock_release(struct img_relock_result *r)
 {
 	free(r->diff);
+	free(r->review);
 	free(r->file);
 	free(r->manifests);
 	*r = (struct img_relock_result){ 0 };
@@ -28,15 +30,11 @@ static int load_old(const struct rcp_recipe *rcp, struct rcp_lock **ret, struct 
 	return eb_error_forward(err, EB_TAKE_PTR(e));
 }
 
-static bool same_inputs(const struct rcp_chain *recipes, const struct img_stage *stage,
-			const struct rcp_lock *old)
+/* Whether the Debian packages that `old` has are still what is asked for. */
+static bool same_packages(const struct rcp_chain *recipes, const struct img_stage *stage,
+			  const struct rcp_lock *old)
 {
-	char want[65];
-
-	if (!old || !old->inputs_sha256)
-		return false;
-	rcp_lock_inputs_hash(recipes, want);
-	if (strcmp(want, old->inputs_sha256) != 0)
+	if (!old || rcp_lock_state(old, recipes) == RCP_LOCK_STALE)
 		return false;
 	for (size_t i = 0; i + 1 < recipes->n; i++)
 		if (stage[i].lock->epoch_sec > old->epoch_sec)
@@ -144,6 +142,32 @@ static int load_parents(const char *dir, struct img_chain *c, struct eb_error **
 	return r;
 }
 
+/* The lock of the last stage with its inputs, chosen anew or kept. */
+static int choose_inputs(const struct img_relock_options *o, struct img_chain *c,
+			 const struct rcp_lock *old, struct img_relock_result *res,
+			 struct eb_error **err)
+{
+	const struct rcp_recipe *rcp = img_recipe(c);
+	struct rcp_lock **now = &c->stage[c->n - 1].lock;
+	EB_AUTOBUF(review, LOCK_MAX_BYTES);
+	int r;
+
+	res->new_inputs = o->update || !same_packages(&c->recipes, c->stage, old);
+	if (res->new_inputs)
+		r = choose(o, c, old, now, err);
+	else
+		r = load_old(rcp, now, err);
+	if (r < 0)
+		return r;
+	res->new_inputs |= rcp_lock_state(*now, &c->recipes) != RCP_LOCK_ANSWERS;
+	rcp_lock_clear_others(*now);
+	r = img_lock_others(o->env, rcp, old, o->update, *now, &review, err);
+	if (r < 0)
+		return r;
+	res->review = eb_buf_take(&review);
+	return 0;
+}
+
 int img_relock(const struct img_relock_options *o, const char *dir, struct img_relock_result *ret,
 	       struct eb_error **err)
 {
@@ -159,11 +183,7 @@ int img_relock(const struct img_relock_options *o, const char *dir, struct img_r
 	r = load_old(rcp, &old, err);
 	if (r < 0)
 		return r;
-	res.new_inputs = o->update || !same_inputs(&c.recipes, c.stage, old);
-	if (res.new_inputs)
-		r = choose(o, &c, old, &c.stage[c.n - 1].lock, err);
-	else
-		r = load_old(rcp, &c.stage[c.n - 1].lock, err);
+	r = choose_inputs(o, &c, old, &res, err);
 	if (r >= 0)
 		r = check_version(&c, err);
 	if (r >= 0)

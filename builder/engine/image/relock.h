@@ -18,6 +18,7 @@ struct img_relock_result {
 	bool changed;	 /* the text of the lock is another */
 	bool new_inputs; /* they were chosen anew */
 	char *diff;	 /* what a person reviews; "" = the same inputs */
+	char *review;	 /* hashes that nobody vouches for yet, a line each; "" = none */
 	char *file;	 /* the lock's path */
 	char *manifests; /* "linux/amd64 sha256:..." a line each */
 };

@@ -10,6 +10,7 @@
 #include "image/emit.h"
 #include "pkg/deb.h"
 #include "pkg/deb_tree.h"
+#include "pkg/tarball.h"
 #include "rootfs/fixups.h"
 
 struct builder {
@@ -38,8 +39,12 @@ void img_rootfs_release(struct img_rootfs *r)
 static int load_index(void *ctx, size_t i, struct eb_error **err)
 {
 	struct builder *b = ctx;
+	const struct rcp_pos *asked = b->inputs.asked[i].pos;
+	int r = pkg_input_index(b->env->cache, &b->inputs.items[i], &b->index[i], err);
 
-	return pkg_input_index(b->env->cache, &b->inputs.items[i], &b->index[i], err);
+	if (r < 0 && asked)
+		return eb_prefix(err, r, "%s:%u:%u", asked->file, asked->line, asked->column);
+	return r;
 }
 
 static bool has_fixup(const struct img_chain *c, const char *name)
@@ -96,6 +101,42 @@ static int where_wanted(const struct rcp_recipe *rcp, const char *name, int code
 	return eb_prefix(err, code, "%s", rcp->file);
 }
 
+static int add_archive(struct builder *b, size_t i, unsigned int origin, int64_t epoch,
+		       struct eb_error **err)
+{
+	const struct rcp_archive *a = b->inputs.asked[i].archive;
+	const struct pkg_archive_place p = { .strip = a->strip,
+					     .subpath = a->subpath,
+					     .to = a->to + 1,
+					     .uid = a->uid,
+					     .gid = a->gid,
+					     .epoch_sec = epoch };
+
+	return pkg_archive_to_tree(b->tree, origin, b->index[i], &p, err);
+}
+
+/* A download or a program: one file at the place that the recipe says. */
+static int add_file(struct builder *b, size_t i, unsigned int origin, int64_t epoch,
+		    struct eb_error **err)
+{
+	const struct img_asked *asked = &b->inputs.asked[i];
+	const struct rcp_entry *e = asked->file;
+	const char *path = e ? e->path : asked->program->path;
+	struct rfs_attr attr = { .type = RFS_FILE,
+				 .mode = e ? e->mode : 0755,
+				 .uid = e ? e->uid : 0,
+				 .gid = e ? e->gid : 0,
+				 .mtime_sec = epoch,
+				 .size = b->inputs.items[i].size,
+				 .content = { .kind = RFS_MEMBER, .origin = origin } };
+	int r = rfs_add(b->tree, origin, path + 1, &attr, e && e->replace ? RFS_REPLACE : 0, NULL,
+			err);
+
+	if (r == -EB_E_CONFLICT && e && !e->replace)
+		r = eb_hint(err, r, "say 'replace: true' there if the recipe's is to win");
+	return r;
+}
+
 /* How the members of each kind become entries of the tree. */
 static int add_input(struct builder *b, size_t i, unsigned int origin,
 		     const struct rfs_merge_options *o, struct eb_error **err)
@@ -110,9 +151,11 @@ static int add_input(struct builder *b, size_t i, unsigned int origin,
 		r = pkg_deb_check_identity(deb, in->version, b->arch, err);
 		return r < 0 ? eb_prefix(err, r, "%s", in->what)
 			     : pkg_deb_to_tree(b->tree, origin, deb, o, err);
-	case PKG_INPUT_WHEEL:
 	case PKG_INPUT_ARCHIVE:
+		return add_archive(b, i, origin, o->epoch_sec, err);
 	case PKG_INPUT_FILE:
+		return add_file(b, i, origin, o->epoch_sec, err);
+	case PKG_INPUT_WHEEL:
 		break;
 	}
 	return eb_throw(err, EB_E_UNSUPPORTED, "%s: cannot be put into an image", in->what);
@@ -130,7 +173,7 @@ static int add_inputs(struct builder *b, size_t s, struct eb_error **err)
 				       .epoch_sec = img_epoch(b->env, &upto) };
 
 	for (size_t i = in->first[s]; i < in->first[s + 1]; i++) {
-		const struct rcp_pos *asked = in->asked[i];
+		const struct rcp_pos *asked = in->asked[i].pos;
 		unsigned int origin = rfs_tree_origin(b->tree, RFS_ORIGIN_PACKAGE,
 						      in->items[i].name, (unsigned int)i,
 						      (unsigned int)s);
@@ -253,7 +296,8 @@ static int apply_recipe(struct builder *b, size_t s, unsigned int origin, struct
 	int r = 0;
 
 	for (size_t i = 0; i < rcp->n_entries && r >= 0; i++)
-		r = add_entry(b, origin, rcp, &rcp->entries[i], epoch, err);
+		if (!rcp->entries[i].remote.url) /* else it is an input: add_file() */
+			r = add_entry(b, origin, rcp, &rcp->entries[i], epoch, err);
 	return r;
 }
 
@@ -393,7 +437,9 @@ static int build_all(struct builder *b, struct eb_error **err)
 {
 	int r;
 
-	img_inputs_list(b->chain, b->arch, b->tree->arena, &b->inputs);
+	r = img_inputs_list(b->chain, b->arch, b->tree->arena, &b->inputs, err);
+	if (r < 0)
+		return r;
 	b->index = eb_arena_alloc(b->arena, (b->inputs.n + 1) * sizeof(struct pkg_index *));
 	r = eb_pool_map(b->env->pool, b->inputs.n, load_index, b, err);
 	for (size_t s = 0; s < b->chain->n && r >= 0; s++)

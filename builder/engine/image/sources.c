@@ -1,9 +1,11 @@
-/* What an image needs from the source cache: its packages, and the compression library, which is an
- * input like any other and is loaded from memory only. */
+/* What an image needs from the source cache: its inputs, and the compression library, which is one
+ * like any other and is loaded from memory only. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/chain.h"
+#include "image/inputs.h"
+#include "image/others.h"
 #include "pkg/input.h"
 
 enum { LIBRARY_MAX_BYTES = 16 * 1024 * 1024, MAX_SOURCES = 200000 };
@@ -55,6 +57,72 @@ static int add_lock(struct source_list *l, const struct rcp_lock *lock, const ch
 	return 0;
 }
 
+static const char *const *url_list(struct eb_arena *arena, const struct rcp_remote *m)
+{
+	const char **urls = eb_arena_alloc(arena, (m->n_mirrors + 1) * sizeof(*urls));
+
+	for (size_t i = 0; i < m->n_mirrors; i++)
+		urls[i] = m->mirrors[i];
+	return urls;
+}
+
+static int add_remote(struct source_list *l, const char *what, const struct rcp_remote *m,
+		      const char *sha256, uint64_t size, struct eb_error **err)
+{
+	const struct pkg_source s = { .what = eb_arena_strdup(l->arena, what),
+				      .url = m->url,
+				      .more_urls = url_list(l->arena, m),
+				      .sha256 = sha256,
+				      .size = size };
+
+	return add_source(l, &s, err);
+}
+
+/* A commit's tar is made anew where it is missing, and must be what the lock says. */
+static int make_commit(const struct img_env *env, const struct rcp_recipe *rcp,
+		       const struct rcp_archive *a, const struct pkg_input *in,
+		       struct eb_error **err)
+{
+	uint64_t size = 0;
+	char hex[65];
+	autofd int fd = pkg_cache_find(env->cache, in->sha256, &size, NULL);
+	int r;
+
+	if (fd >= 0 && size == in->size)
+		return 0;
+	r = img_git_archive(env, rcp, a, hex, &size, err);
+	if (r < 0)
+		return r;
+	if (strcmp(hex, in->sha256) == 0)
+		return 0;
+	return eb_throw(err, EB_E_DIGEST,
+			"%s of commit %s: expected sha256:%s, git made sha256:%s of it", in->what,
+			a->commit, in->sha256, hex);
+}
+
+/* What does not come from a Debian archive, on one architecture. */
+static int add_others(struct source_list *l, const struct img_env *env, const struct img_chain *c,
+		      const char *arch, struct eb_error **err)
+{
+	EB_CLEANUP(img_inputs_release_p) struct img_inputs in = { 0 };
+	int r = img_inputs_list(c, arch, l->arena, &in, err);
+
+	for (size_t s = 0; s < c->n && r >= 0; s++)
+		for (size_t i = in.first[s]; i < in.first[s + 1] && r >= 0; i++) {
+			const struct img_asked *asked = &in.asked[i];
+			const struct pkg_input *x = &in.items[i];
+			const struct rcp_remote *m = asked->archive ? &asked->archive->remote
+						     : asked->file  ? &asked->file->remote
+								    : NULL;
+
+			if (asked->archive && asked->archive->git)
+				r = make_commit(env, c->stage[s].recipe, asked->archive, x, err);
+			else if (m)
+				r = add_remote(l, x->what, m, x->sha256, x->size, err);
+		}
+	return r;
+}
+
 static int add_codec(struct source_list *l, const struct img_env *env, const struct img_chain *c,
 		     struct eb_error **err)
 {
@@ -81,6 +149,15 @@ static int add_need(struct source_list *l, const struct img_env *env, const stru
 
 	for (size_t s = 0; s < need->chain->n; s++) {
 		int r = add_lock(l, need->chain->stage[s].lock, arches, n_arches, err);
+
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < n_arches; i++) {
+		/* An image may lack an architecture that others of the bundle have. */
+		int r = img_has_arch(need->chain, arches[i])
+				? add_others(l, env, need->chain, arches[i], err)
+				: 0;
 
 		if (r < 0)
 			return r;

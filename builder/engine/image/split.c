@@ -377,7 +377,8 @@ static void label_group(struct splitter *s, struct img_split *out, int group, co
 		if (s->items[i].group != group || strcmp(s->items[i].unit, last) == 0)
 			continue;
 		last = s->items[i].unit;
-		eb_buf_addf(&b, "%s%s %s", b.len ? ", " : "", last, s->inputs[o->input].version);
+		eb_buf_addf(&b, "%s%s%s%s", b.len ? ", " : "", last,
+			    *s->inputs[o->input].version ? " " : "", s->inputs[o->input].version);
 	}
 	g->label = eb_arena_strdup(s->arena, eb_buf_str(&b));
 }

@@ -132,6 +132,13 @@ void rcp_lock_add_layer(struct rcp_lock *l, const struct rcp_locked_layer *y)
 	lock_add(l, LOCK_LAYERS, y);
 }
 
+void rcp_lock_clear_others(struct rcp_lock *l)
+{
+	l->archives = NULL;
+	l->files = NULL;
+	l->n_archives = l->n_files = 0;
+}
+
 void rcp_lock_clear_results(struct rcp_lock *l)
 {
 	l->results = NULL;

@@ -172,6 +172,7 @@ void rcp_lock_add_built(struct rcp_lock *l, const struct rcp_locked_built *b);
 void rcp_lock_add_codec(struct rcp_lock *l, const struct rcp_locked_codec *c);
 void rcp_lock_add_result(struct rcp_lock *l, const struct rcp_locked_result *r);
 void rcp_lock_add_layer(struct rcp_lock *l, const struct rcp_locked_layer *y);
+void rcp_lock_clear_others(struct rcp_lock *l);	 /* archives and files */
 void rcp_lock_clear_results(struct rcp_lock *l); /* results and layers */
 void rcp_lock_sort(struct rcp_lock *l);
 /* What the lock has for the recipe's archive on `arch`, or NULL; for a downloaded file. */
