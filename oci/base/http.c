@@ -226,9 +226,10 @@ static void end_xfer(struct run *run, struct http_xfer *x)
 		run->done(run->ctx, g);
 }
 
-uint64_t eb_http_backoff_usec(const struct eb_http *h, unsigned int attempt)
+uint64_t eb_http_backoff_usec(unsigned int backoff_msec, unsigned int attempt)
 {
-	uint64_t full = (uint64_t)h->o.backoff_msec << (attempt > 16 ? 16 : attempt - 1);
+	uint64_t full = (uint64_t)(backoff_msec ? backoff_msec : 500)
+			<< (attempt > 16 ? 16 : attempt - 1);
 	uint32_t random = 0;
 
 	if (full > MAX_BACKOFF_MSEC)
@@ -264,7 +265,7 @@ static void retry_or_fail(struct run *run, struct http_xfer *x)
 		end_xfer(run, x);
 		return;
 	}
-	wait = (int64_t)eb_http_backoff_usec(h, x->attempt);
+	wait = (int64_t)eb_http_backoff_usec(h->o.backoff_msec, x->attempt);
 	if (wait < x->retry_after_usec)
 		wait = x->retry_after_usec;
 	eb_log(EB_LOG_DEBUG, "%s %s: attempt %u of %u: %s%s; next in %lld ms", http_xfer_method(x),

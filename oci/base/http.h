@@ -94,7 +94,8 @@ void eb_http_add(struct eb_http *h, struct eb_http_get *g);
  * status that is not 2xx is a failure here: EB_E_NOT_FOUND, EB_E_AUTH, EB_E_NETWORK. body and ctx
  * of g are not the caller's. */
 struct eb_reader *eb_http_reader(struct eb_http *h, struct eb_http_get *g) EB_MALLOC;
-/* Half of the wait before try `attempt` + 1 is random, so that many do not come back together. */
-uint64_t eb_http_backoff_usec(const struct eb_http *h, unsigned int attempt);
+/* The wait after try `attempt`: doubles from backoff_msec on (0 = 500), up to half a minute. Half
+ * of it is random, so that many do not come back together. */
+uint64_t eb_http_backoff_usec(unsigned int backoff_msec, unsigned int attempt);
 /* Counts sockets opened by this process, for the tests of --offline. */
 uint64_t eb_http_sockets_opened(void);

@@ -43,6 +43,8 @@ int oci_transport_new(const struct oci_transport_options *o, struct oci_transpor
 	t->o.client_cert = dup_or_null(o->client_cert);
 	t->o.client_key = dup_or_null(o->client_key);
 	t->o.n_cert_dirs = 0;
+	if (!t->o.http.attempts)
+		t->o.http.attempts = 4;
 	if (o->n_cert_dirs > MAX_DIRS)
 		return eb_throw(err, EB_E_LIMIT, "more than %d folders of certificates", MAX_DIRS);
 	for (size_t i = 0; i < o->n_cert_dirs; i++)
@@ -72,6 +74,11 @@ struct oci_transport *oci_transport_free(struct oci_transport *t)
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 	return NULL;
+}
+
+const struct eb_http_options *oci_transport_http(const struct oci_transport *t)
+{
+	return &t->o.http;
 }
 
 /* ---- certs.d ---- */

@@ -22,6 +22,7 @@ int oci_transport_new(const struct oci_transport_options *o, struct oci_transpor
 		      struct eb_error **err) EB_MUST_CHECK;
 struct oci_transport *oci_transport_free(struct oci_transport *t); /* all clients given back */
 EB_DEFINE_CLEANUP(struct oci_transport *, oci_transport_free)
+const struct eb_http_options *oci_transport_http(const struct oci_transport *t);
 /* A client for one request at a time to host ("name[:port]"); give it back afterwards. */
 int oci_transport_take(struct oci_transport *t, const char *host, bool is_registry,
 		       struct eb_http **ret, struct eb_error **err) EB_MUST_CHECK;
