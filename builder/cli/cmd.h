@@ -33,7 +33,7 @@
 #include "cli/env.h"
 #include "cli/opt.h"
 
-enum cmd_group { CMD_BUILD, CMD_LOOK, CMD_TRUST, CMD_OTHER, CMD_HIDDEN, CMD_GROUPS };
+enum cmd_group { CMD_BUILD, CMD_LOOK, CMD_TRUST, CMD_REGISTRY, CMD_OTHER, CMD_HIDDEN, CMD_GROUPS };
 
 enum cmd_uses {
 	CMD_JSON = 1u << 0, /* --json: env->json, and failures as JSON too */

@@ -94,6 +94,7 @@ void help_program(struct eb_buf *b)
 	static const char *const titles[CMD_GROUPS] = { [CMD_BUILD] = "Build",
 							[CMD_LOOK] = "Look",
 							[CMD_TRUST] = "Trust",
+							[CMD_REGISTRY] = "Registries",
 							[CMD_OTHER] = "Other" };
 
 	eb_buf_adds(b, "Usage: ess-bundle COMMAND [OPTION]... [ARGUMENT]...\n\n");

@@ -38,29 +38,33 @@ static char *make_payload(const char *reference, const struct oci_digest *what, 
 	return eb_json_canonical(doc, ret_n);
 }
 
-static void make_config(struct oci_simple_signature *s)
+void oci_simple_combine(const struct oci_descriptor *layers, size_t n,
+			struct oci_simple_signature *ret)
 {
 	EB_CLEANUP(oci_config_release_p) struct oci_config c = { .created_sec = -1 };
-	struct oci_digest diff_id = s->payload_desc.digest;
-	size_t n;
+	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest m;
+	size_t bytes;
 
 	c.architecture = eb_xstrdup("");
 	c.os = eb_xstrdup("");
-	oci_config_add_layer(&c, &diff_id, NULL);
-	s->config = oci_config_write(&c, &n);
-	oci_descriptor_of(OCI_MT_CONFIG, s->config, n, &s->config_desc);
+	for (size_t i = 0; i < n; i++)
+		oci_config_add_layer(&c, &layers[i].digest, NULL);
+	ret->config = oci_config_write(&c, &bytes);
+	oci_descriptor_of(OCI_MT_CONFIG, ret->config, bytes, &ret->config_desc);
+	oci_manifest_init(&m, false);
+	oci_descriptor_copy(&ret->config_desc, &m.config);
+	for (size_t i = 0; i < n; i++)
+		oci_manifest_add(&m, &layers[i]);
+	ret->manifest = oci_manifest_write(&m, &bytes);
+	oci_descriptor_of(OCI_MT_MANIFEST, ret->manifest, bytes, &ret->manifest_desc);
 }
 
-static void make_manifest(struct oci_simple_signature *s)
+void oci_simple_from_layer(const struct oci_descriptor *layer, const char *payload, size_t n,
+			   struct oci_simple_signature *ret)
 {
-	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest m;
-	size_t n;
-
-	oci_manifest_init(&m, false);
-	oci_descriptor_copy(&s->config_desc, &m.config);
-	oci_manifest_add(&m, &s->payload_desc);
-	s->manifest = oci_manifest_write(&m, &n);
-	oci_descriptor_of(OCI_MT_MANIFEST, s->manifest, n, &s->manifest_desc);
+	*ret = (struct oci_simple_signature){ .payload = eb_xstrndup(payload, n) };
+	oci_descriptor_copy(layer, &ret->payload_desc);
+	oci_simple_combine(layer, 1, ret);
 }
 
 int oci_simple_sign(const struct oci_key *key, const char *reference, const struct oci_digest *what,
@@ -79,8 +83,7 @@ int oci_simple_sign(const struct oci_key *key, const char *reference, const stru
 	eb_base64_encode(sig, sig_n, &text);
 	oci_descriptor_of(OCI_MT_SIMPLE_SIGNING, s.payload, n, &s.payload_desc);
 	oci_descriptor_annotate(&s.payload_desc, OCI_ANN_COSIGN_SIGNATURE, eb_buf_str(&text));
-	make_config(&s);
-	make_manifest(&s);
+	oci_simple_combine(&s.payload_desc, 1, &s);
 	*ret = s;
 	s = (struct oci_simple_signature){ 0 };
 	return 0;

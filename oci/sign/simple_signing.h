@@ -22,6 +22,15 @@ EB_DEFINE_RELEASE(struct oci_simple_signature, oci_simple_signature_release)
 int oci_simple_sign(const struct oci_key *key, const char *reference, const struct oci_digest *what,
 		    struct oci_simple_signature *ret, struct eb_error **err) EB_MUST_CHECK;
 
+/* The three blobs again for one layer of a signature manifest and its payload, as oci_simple_sign()
+ * made them. */
+void oci_simple_from_layer(const struct oci_descriptor *layer, const char *payload, size_t n,
+			   struct oci_simple_signature *ret);
+/* One signature manifest with these n layers, as cosign keeps several signatures under one tag: its
+ * config and its text. Takes nothing; release ret, whose payload stays NULL. */
+void oci_simple_combine(const struct oci_descriptor *layers, size_t n,
+			struct oci_simple_signature *ret);
+
 /* The digest that a payload signs and under which name (heap, may be NULL when not wanted).
  * Errors: EB_E_FORMAT. */
 int oci_simple_payload_parse(const char *text, size_t n, struct oci_digest *ret_digest,

@@ -1,0 +1,249 @@
+#include "bundle/pull.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/dir.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/progress.h"
+#include "base/stream.h"
+#include "bundle/canonical.h"
+#include "bundle/pull_parts.h"
+#include "bundle/verify.h"
+#include "dist/registry.h"
+#include "dist/origin.h"
+#include "image/mediatype.h"
+
+enum { PEEK_BYTES = 4096, IO_BYTES = 256 * 1024 };
+
+struct pull {
+	struct bnd_pull_parts parts;
+	struct bnd_layout layout;
+	const struct bnd_pull_options *o;
+	int fd;
+	unsigned int task;
+	pthread_mutex_t lock;
+	uint64_t fetched;
+};
+
+static void pull_release(struct pull *p)
+{
+	bnd_pull_parts_release(&p->parts);
+	bnd_layout_release(&p->layout);
+	pthread_mutex_destroy(&p->lock);
+	if (p->fd >= 0)
+		close(p->fd);
+}
+EB_DEFINE_RELEASE(struct pull, pull_release)
+
+/* ---- blobs ---- */
+
+/* Is it in the file already, from a run that was interrupted? Space that was only set aside begins
+ * with zeros, as no blob of ours does. */
+static bool is_there(const struct pull *p, const struct bnd_blob *b)
+{
+	static const char zeros[PEEK_BYTES];
+	char begin[PEEK_BYTES];
+	size_t n = b->size < PEEK_BYTES ? (size_t)b->size : PEEK_BYTES;
+	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
+	autofree char *buf = NULL;
+	ssize_t got;
+
+	if (pread(p->fd, begin, n, (off_t)b->offset) != (ssize_t)n || memcmp(begin, zeros, n) == 0)
+		return false;
+	in = eb_reader_verify(eb_reader_region(p->fd, b->offset, b->size),
+			      oci_digest_hex(&b->digest), b->size, "blob");
+	buf = eb_xmalloc(IO_BYTES);
+	while ((got = eb_read(in, buf, IO_BYTES, NULL)) > 0)
+		;
+	return got == 0;
+}
+
+static int fetch_blob(struct pull *p, const struct bnd_blob *b, struct eb_error **err)
+{
+	const struct oci_descriptor d = { .digest = b->digest, .size = b->size };
+	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
+	EB_CLEANUP(eb_writer_free_p) struct eb_writer *out = bnd_layout_blob(b, p->fd);
+	autofree char *buf = eb_xmalloc(IO_BYTES);
+	ssize_t got;
+	int r = oci_registry_blob_verified(p->parts.registry, p->parts.repo, &d, &in, err);
+
+	if (r < 0)
+		return r;
+	while ((got = eb_read(in, buf, IO_BYTES, err)) > 0) {
+		r = eb_write(out, buf, (size_t)got, err);
+		if (r < 0)
+			return r;
+		eb_progress_advance(p->o->progress, p->task, (uint64_t)got);
+	}
+	if (got < 0)
+		return (int)got;
+	pthread_mutex_lock(&p->lock);
+	p->fetched += b->size;
+	pthread_mutex_unlock(&p->lock);
+	return eb_writer_finish(out, err);
+}
+
+struct job {
+	struct pull *p;
+	const struct bnd_blob **blobs;
+	bool resumed;
+};
+
+static int one_blob(void *ctx, size_t i, struct eb_error **err)
+{
+	const struct job *j = ctx;
+	const struct bnd_blob *b = j->blobs[i];
+
+	if (j->resumed && is_there(j->p, b)) {
+		eb_progress_advance(j->p->o->progress, j->p->task, b->size);
+		return 0;
+	}
+	return fetch_blob(j->p, b, err);
+}
+
+static int largest_first(const void *pa, const void *pb)
+{
+	const struct bnd_blob *a = *(const struct bnd_blob *const *)pa;
+	const struct bnd_blob *b = *(const struct bnd_blob *const *)pb;
+
+	return a->size == b->size ? 0 : a->size < b->size ? 1 : -1;
+}
+
+static int fetch_all(struct pull *p, bool resumed, struct eb_error **err)
+{
+	autofree const struct bnd_blob **blobs = eb_xcalloc(p->layout.n + 1, sizeof(*blobs));
+	struct job j = { p, blobs, resumed };
+	uint64_t total = 0;
+	size_t n = 0;
+	int r;
+
+	for (size_t i = 0; i < p->layout.n; i++)
+		if (!p->layout.blobs[i].text) {
+			blobs[n++] = &p->layout.blobs[i];
+			total += p->layout.blobs[i].size;
+		}
+	qsort(blobs, n, sizeof(*blobs), largest_first);
+	p->task = eb_progress_start(p->o->progress, "pull", EB_UNIT_BYTES, total);
+	r = eb_pool_map(p->o->pool, n, one_blob, &j, err);
+	eb_progress_finish(p->o->progress, p->task);
+	return r;
+}
+
+/* The tool stands in front as well. */
+static int copy_tool(const struct pull *p, struct eb_error **err)
+{
+	const struct oci_descriptor *tool = bnd_part(&p->parts.bundle, BND_MT_TOOL);
+	const struct bnd_blob *b = tool ? bnd_layout_find(&p->layout, &tool->digest) : NULL;
+	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
+	EB_CLEANUP(eb_writer_free_p) struct eb_writer *out = NULL;
+
+	if (!b)
+		return 0;
+	in = eb_reader_region(p->fd, b->offset, b->size);
+	out = eb_writer_region(p->fd, bnd_layout_front(&p->layout).tool_offset, b->size);
+	return eb_copy(in, out, NULL, err);
+}
+
+/* ---- the file ---- */
+
+/* The padding between members is zero; another bundle may have been begun there. */
+static int open_part(const char *part, uint64_t total, int *ret_fd, bool *ret_resumed,
+		     struct eb_error **err)
+{
+	autofd int fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+	off_t size;
+
+	if (fd < 0)
+		return eb_throw_errno(err, "open '%s'", part);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return eb_throw(err, EB_E_CONFLICT, "'%s' is being written by another process",
+				part);
+	size = lseek(fd, 0, SEEK_END);
+	*ret_resumed = size > 0 && (uint64_t)size == total;
+	if (!*ret_resumed && ftruncate(fd, 0) < 0)
+		return eb_throw_errno(err, "empty '%s'", part);
+	*ret_fd = EB_TAKE_FD(fd);
+	return 0;
+}
+
+static int publish(const struct pull *p, const char *part, const char *path, struct eb_error **err)
+{
+	if (fsync(p->fd) < 0)
+		return eb_throw_errno(err, "write '%s'", part);
+	if (rename(part, path) < 0)
+		return eb_throw_errno(err, "rename '%s' to '%s'", part, path);
+	return 0;
+}
+
+static int check(const char *part, const struct oci_key *key, struct eb_error **err)
+{
+	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
+	int r = bnd_open(part, &b, err);
+
+	if (r >= 0)
+		r = bnd_check_canonical(&b, err);
+	if (r >= 0 && key && !bnd_signed_by(&b, key)) {
+		r = eb_throw(err, EB_E_SIGNATURE, "none of %zu signatures is by that key",
+			     b.n_signatures);
+		r = eb_hint(err, r, "get the public key of whoever made this bundle");
+	}
+	return r;
+}
+
+static int fill(struct pull *p, const char *path, struct eb_error **err)
+{
+	autofree char *part = eb_xasprintf("%s.part", path);
+	bool resumed = false;
+	int r = open_part(part, p->layout.total, &p->fd, &resumed, err);
+
+	if (r >= 0)
+		r = bnd_layout_start(&p->layout, p->fd, err);
+	if (r < 0)
+		return r;
+	r = fetch_all(p, resumed, err);
+	if (r >= 0)
+		r = copy_tool(p, err);
+	if (r < 0)
+		return eb_hint(err, r, "run it again: what is in '%s' will not be fetched anew",
+			       part);
+	r = check(part, p->o->key, err);
+	if (r < 0 && resumed) {
+		/* Something else was left between the members: once more, from nothing. */
+		eb_ignore(unlink(part));
+		return eb_hint(err, r, "run it again");
+	}
+	if (r < 0)
+		eb_ignore(unlink(part));
+	return r < 0 ? r : publish(p, part, path, err);
+}
+
+int bnd_pull(struct oci_registry *reg, const struct oci_ref *ref, const char *path,
+	     const struct bnd_pull_options *o, struct bnd_pull_result *ret, struct eb_error **err)
+{
+	EB_CLEANUP(pull_release_p) struct pull p = { .o = o, .fd = -1 };
+	int r;
+
+	pthread_mutex_init(&p.lock, NULL);
+	r = bnd_pull_parts(reg, ref, &p.parts, err);
+	if (r >= 0)
+		r = bnd_pull_layout(&p.parts, &p.layout, err);
+	if (r >= 0)
+		r = fill(&p, path, err);
+	if (r < 0) {
+		autofree char *name = oci_ref_text(ref);
+
+		return eb_prefix(err, r, "%s", name);
+	}
+	*ret = (struct bnd_pull_result){ .root = p.parts.bundle.root.digest,
+					 .file_bytes = p.layout.total,
+					 .fetched_bytes = p.fetched,
+					 .signatures = p.parts.bundle.n_signatures };
+	return 0;
+}

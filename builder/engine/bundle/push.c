@@ -1,0 +1,191 @@
+#include "bundle/push.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/stream.h"
+#include "dist/ref.h"
+#include "dist/origin.h"
+#include "image/mediatype.h"
+#include "sign/simple_signing.h"
+
+void bnd_push_result_release(struct bnd_push_result *r)
+{
+	for (size_t i = 0; i < r->n_targets; i++) {
+		free(r->targets[i].name);
+		free(r->targets[i].repo);
+		free(r->targets[i].tag);
+	}
+	free(r->targets);
+	*r = (struct bnd_push_result){ .targets = NULL };
+}
+
+/* The bundle's blobs, and before them the signature as cosign keeps it. */
+struct overlay {
+	struct oci_source base;
+	struct oci_simple_signature sig;
+};
+
+static const char *find_extra(const struct overlay *o, const struct oci_digest *d)
+{
+	if (o->sig.config && oci_digest_eq(d, &o->sig.config_desc.digest))
+		return o->sig.config;
+	if (o->sig.manifest && oci_digest_eq(d, &o->sig.manifest_desc.digest))
+		return o->sig.manifest;
+	return NULL;
+}
+
+static int overlay_text(void *ctx, const struct oci_descriptor *d, char **ret,
+			struct eb_error **err)
+{
+	const struct overlay *o = ctx;
+	const char *text = find_extra(o, &d->digest);
+
+	if (!text)
+		return o->base.text(o->base.ctx, d, ret, err);
+	*ret = eb_xstrdup(text);
+	return 0;
+}
+
+static int overlay_blob(void *ctx, const struct oci_descriptor *d, uint64_t offset,
+			struct eb_reader **ret, struct eb_error **err)
+{
+	const struct overlay *o = ctx;
+	const char *text = find_extra(o, &d->digest);
+
+	if (!text)
+		return o->base.blob(o->base.ctx, d, offset, ret, err);
+	*ret = eb_reader_mem(text + offset, d->size - offset);
+	return 0;
+}
+
+/* ---- where things go ---- */
+
+static char *below(const char *prefix, const char *path)
+{
+	return *prefix ? eb_xasprintf("%s/%s", prefix, path) : eb_xstrdup(path);
+}
+
+static int place(struct bnd_push_result *res, const char *name, const char *prefix,
+		 const struct oci_digest *digest, struct eb_error **err)
+{
+	EB_CLEANUP(oci_ref_release_p) struct oci_ref ref = { .host = NULL };
+	struct bnd_push_target *t = &res->targets[res->n_targets];
+	int r = oci_ref_parse(name, &ref, err);
+
+	if (r < 0)
+		return r;
+	res->n_targets++;
+	t->name = eb_xstrdup(name);
+	t->repo = below(prefix, ref.repo);
+	t->tag = eb_xstrdup(ref.tag ? ref.tag : "latest");
+	t->digest = *digest;
+	r = oci_repo_check(t->repo, err);
+	if (r < 0)
+		return eb_prefix(err, r, "image %s", name);
+	for (size_t i = 0; i + 1 < res->n_targets; i++)
+		if (strcmp(res->targets[i].repo, t->repo) == 0 &&
+		    strcmp(res->targets[i].tag, t->tag) == 0)
+			return eb_throw(err, EB_E_CONFLICT, "%s and %s would both be %s:%s",
+					res->targets[i].name, name, t->repo, t->tag);
+	return 0;
+}
+
+/* "ess.internal/quickstart:1.0": where the whole is. */
+static int root_name(const struct bnd_bundle *b, char **ret, struct eb_error **err)
+{
+	const char *reference, *version;
+	EB_AUTOBUF(tag, OCI_TAG_MAX_BYTES);
+	int r = eb_json_get_str(b->definition, "reference", &reference, err);
+
+	if (r >= 0)
+		r = eb_json_get_str(b->definition, "version", &version, err);
+	if (r < 0)
+		return eb_prefix(err, r, "definition");
+	/* As everybody does with what a tag cannot hold. */
+	for (const char *p = version; *p; p++)
+		eb_buf_addc(&tag, strchr("+~:", *p) ? '_' : *p);
+	*ret = eb_xasprintf("%s:%s", reference, tag.len ? eb_buf_str(&tag) : "latest");
+	return 0;
+}
+
+/* All signatures in one manifest under the root's ".sig" tag. */
+static void combine_signatures(const struct bnd_bundle *b, struct oci_simple_signature *ret)
+{
+	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest all;
+
+	oci_manifest_init(&all, false);
+	for (size_t i = 0; i < b->n_signatures; i++)
+		for (size_t k = 0; k < b->signatures[i].manifest.n_items; k++)
+			oci_manifest_add(&all, &b->signatures[i].manifest.items[k]);
+	oci_simple_combine(all.items, all.n_items, ret);
+}
+
+static void place_signature(struct bnd_push_result *res, const struct bnd_bundle *b,
+			    const char *prefix, const char *root, const struct overlay *o)
+{
+	EB_CLEANUP(oci_ref_release_p) struct oci_ref ref = { .host = NULL };
+	struct bnd_push_target *t = &res->targets[res->n_targets++];
+	char tag[160];
+
+	eb_ignore(oci_ref_parse(root, &ref, NULL));
+	oci_digest_tag(&b->root.digest, ".sig", tag);
+	t->name = eb_xasprintf("signatures of %s", root);
+	t->repo = below(prefix, ref.repo ? ref.repo : "");
+	t->tag = eb_xstrdup(tag);
+	t->digest = o->sig.manifest_desc.digest;
+}
+
+static int place_all(const struct bnd_bundle *b, const char *prefix, struct overlay *o,
+		     struct bnd_push_result *res, struct eb_error **err)
+{
+	autofree char *root = NULL;
+	int r = root_name(b, &root, err);
+
+	res->targets = eb_xcalloc(b->n_images + 2, sizeof(*res->targets));
+	for (size_t i = 0; i < b->n_images && r >= 0; i++)
+		r = place(res, b->images[i].name, prefix, &b->images[i].desc.digest, err);
+	if (r < 0)
+		return r;
+	if (b->n_signatures) {
+		combine_signatures(b, &o->sig);
+		place_signature(res, b, prefix, root, o);
+	}
+	return place(res, root, prefix, &b->root.digest, err);
+}
+
+static const struct oci_descriptor *root_of(const struct bnd_bundle *b, const struct overlay *o,
+					    size_t i)
+{
+	if (i < b->n_images)
+		return &b->images[i].desc;
+	return i == b->n_images && b->n_signatures ? &o->sig.manifest_desc : &b->root;
+}
+
+int bnd_push(const struct bnd_bundle *b, struct oci_registry *r, const char *prefix,
+	     const struct oci_push_options *o, struct bnd_push_result *ret, struct eb_error **err)
+{
+	EB_CLEANUP(bnd_push_result_release_p) struct bnd_push_result res = { .targets = NULL };
+	struct overlay over = { .base = oci_source_archive(b->archive) };
+	const struct oci_source src = { &over, overlay_text, overlay_blob };
+	autofree struct oci_push_target *targets = NULL;
+	int e = place_all(b, prefix, &over, &res, err);
+
+	targets = eb_xcalloc(res.n_targets + 1, sizeof(*targets));
+	for (size_t i = 0; i < res.n_targets && e >= 0; i++)
+		targets[i] = (struct oci_push_target){ .repo = res.targets[i].repo,
+						       .tag = res.targets[i].tag,
+						       .name = res.targets[i].name,
+						       .root = *root_of(b, &over, i) };
+	if (e >= 0)
+		e = oci_push(r, &src, targets, res.n_targets, o, &res.sum, err);
+	for (size_t i = 0; i < res.n_targets && e >= 0; i++)
+		res.targets[i].there = targets[i].there;
+	oci_simple_signature_release(&over.sig);
+	if (e < 0)
+		return e;
+	*ret = res;
+	res = (struct bnd_push_result){ .targets = NULL };
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* A bundle into a registry: its images under PREFIX/<path of their own names>, and the root with
+ * all that it lists under PREFIX/<bundle's name>:<version>, where pull finds it. The root's
+ * signatures go under cosign's tag beside it, before its own tag appears. */
+#pragma once
+
+#include "bundle/reader.h"
+#include "dist/push.h"
+
+struct bnd_push_target {
+	char *name; /* "ess.internal/redis:8.0.2-3"; the bundle's own for the root */
+	char *repo, *tag;
+	struct oci_digest digest;
+	bool there; /* it was there already */
+};
+
+struct bnd_push_result {
+	struct bnd_push_target *targets; /* images in their order, signatures, the root */
+	size_t n_targets;
+	struct oci_push_result sum;
+};
+void bnd_push_result_release(struct bnd_push_result *r);
+EB_DEFINE_RELEASE(struct bnd_push_result, bnd_push_result_release)
+
+/* prefix: path below the registry's host, "" = none. Every blob is verified on its way. Errors:
+ * those of oci_push(), EB_E_CONFLICT when two images would have one name there. */
+int bnd_push(const struct bnd_bundle *b, struct oci_registry *r, const char *prefix,
+	     const struct oci_push_options *o, struct bnd_push_result *ret,
+	     struct eb_error **err) EB_MUST_CHECK;
