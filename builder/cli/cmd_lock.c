@@ -9,9 +9,13 @@
 #include "image/relock.h"
 #include "recipe/recipe.h"
 
+/* Status of --check. */
+enum { STALE = 1 };
+
 struct args {
 	struct setup_args setup;
 	bool update, check, dry_run;
+	const char *only;
 };
 
 /* Directories of recipes, parents before children, each once. */
@@ -110,7 +114,8 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	EB_CLEANUP(setup_release_p) struct setup s = { .cache = { .dir = { .fd = -1 } } };
 	struct img_relock_options o = { .env = &s.env,
 					.repo = &s.repo,
-					.update = a->update,
+					.update = a->update || a->only,
+					.only = a->only,
 					.dry_run = a->dry_run || a->check };
 	json_t *list = env->json ? eb_json_array() : NULL;
 	size_t stale = 0;
@@ -135,9 +140,12 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	else
 		json_decref(list);
 	if (r >= 0 && a->check && stale) {
-		r = eb_throw(err, EB_E_CONFLICT, "%zu of %zu locks do not match their recipes",
-			     stale, dirs.n);
-		return eb_hint(err, r, "run 'ess-bundle lock %s' and review the diff", argv[0]);
+		env_warn(
+			env,
+			"%zu of %zu locks do not match their recipes: run 'ess-bundle lock %s' and "
+			"review the diff",
+			stale, dirs.n, argv[0]);
+		return STALE;
 	}
 	return r;
 }
@@ -146,9 +154,12 @@ static const struct opt options[] = {
 	{ "update", 'u', .kind = OPT_FLAG,
 	  .help = "choose the newest inputs although the recipe asks for the same",
 	  .offset = offsetof(struct args, update) },
+	{ "only", .arg = "NAME", .kind = OPT_STRING,
+	  .help = "update one archive or file by its name, or 'debian'",
+	  .offset = offsetof(struct args, only) },
 	{ "dry-run", 'n', .kind = OPT_FLAG, .help = "show what would change, write nothing",
 	  .offset = offsetof(struct args, dry_run) },
-	{ "check", .kind = OPT_FLAG, .help = "fail if a lock does not match its recipe",
+	{ "check", .kind = OPT_FLAG, .help = "end with 1 if a lock does not match its recipe",
 	  .offset = offsetof(struct args, check) },
 	SETUP_OPTIONS(struct args),
 	SETUP_KEYRING(struct args),

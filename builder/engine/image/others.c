@@ -9,6 +9,7 @@
 /* Something that is to be locked: where it is, what is known of it. */
 struct other {
 	const char *what; /* "archive 'x'" */
+	const char *name;
 	const struct rcp_remote *remote;
 	const struct rcp_archive *archive; /* NULL for a file */
 	const struct rcp_pos *pos;
@@ -21,6 +22,7 @@ struct locker {
 	const struct rcp_recipe *rcp;
 	const struct rcp_lock *old;
 	bool update;
+	const char *only; /* update just this one; NULL = all */
 	struct rcp_lock *now;
 	struct eb_buf *review;
 };
@@ -49,7 +51,8 @@ static bool take_over(const struct locker *l, struct other *x, const char *url, 
 	    (x->remote->sha256 && strcmp(x->remote->sha256, sha256) != 0))
 		return false;
 	/* A commit, or a sum in the recipe, leaves nothing to be chosen anew. */
-	if (l->update && !commit && !x->remote->sha256)
+	if (l->update && !commit && !x->remote->sha256 &&
+	    (!l->only || strcmp(l->only, x->name) == 0))
 		return false;
 	snprintf(x->sha256, sizeof(x->sha256), "%s", sha256);
 	x->size = size;
@@ -111,7 +114,9 @@ static int lock_archive(const struct locker *l, const struct rcp_archive *a, con
 			struct eb_error **err)
 {
 	autofree char *what = eb_xasprintf("archive '%s'", a->name);
-	struct other x = { .what = what, .remote = &a->remote, .archive = a, .pos = &a->pos };
+	struct other x = {
+		.what = what, .name = a->name, .remote = &a->remote, .archive = a, .pos = &a->pos
+	};
 	const struct rcp_locked_archive *old = l->old ? rcp_lock_find_archive(l->old, a->name,
 									      arch ? arch
 									      : a->n_arches
@@ -138,7 +143,7 @@ static int lock_archive(const struct locker *l, const struct rcp_archive *a, con
 static int lock_file(const struct locker *l, const struct rcp_entry *e, struct eb_error **err)
 {
 	autofree char *what = eb_xasprintf("file '%s'", e->path);
-	struct other x = { .what = what, .remote = &e->remote, .pos = &e->pos };
+	struct other x = { .what = what, .name = e->path, .remote = &e->remote, .pos = &e->pos };
 	const struct rcp_locked_file *old = l->old ? rcp_lock_find_file(l->old, e->path) : NULL;
 	struct rcp_locked_file line = { .path = e->path, .url = e->remote.url };
 	int r = 0;
@@ -154,10 +159,10 @@ static int lock_file(const struct locker *l, const struct rcp_entry *e, struct e
 }
 
 int img_lock_others(const struct img_env *env, const struct rcp_recipe *rcp,
-		    const struct rcp_lock *old, bool update, struct rcp_lock *now,
+		    const struct rcp_lock *old, bool update, const char *only, struct rcp_lock *now,
 		    struct eb_buf *review, struct eb_error **err)
 {
-	const struct locker l = { env, rcp, old, update, now, review };
+	const struct locker l = { env, rcp, old, update, only, now, review };
 	char hash[65];
 	int r = 0;
 

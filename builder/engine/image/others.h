@@ -16,5 +16,5 @@ int img_git_archive(const struct img_env *env, const struct rcp_recipe *rcp,
  * was taken from the net (or from git) and that the recipe does not say: "! archive x: ...".
  * Errors: those of fetching; EB_E_DIGEST when a file is not what the recipe says. */
 int img_lock_others(const struct img_env *env, const struct rcp_recipe *rcp,
-		    const struct rcp_lock *old, bool update, struct rcp_lock *now,
+		    const struct rcp_lock *old, bool update, const char *only, struct rcp_lock *now,
 		    struct eb_buf *review, struct eb_error **err) EB_MUST_CHECK;

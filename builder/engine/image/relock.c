@@ -9,6 +9,8 @@
 #include "image/others.h"
 #include "pkg/resolve.h"
 
+#define IMG_ONLY_DEBIAN "debian"
+
 enum { LOCK_MAX_BYTES = 16 * 1024 * 1024, MANIFESTS_MAX_BYTES = 64 * 1024 };
 
 void img_relock_release(struct img_relock_result *r)
@@ -142,6 +144,30 @@ static int load_parents(const char *dir, struct img_chain *c, struct eb_error **
 	return r;
 }
 
+/* Must be the name of something. */
+static int check_only(const struct img_relock_options *o, const struct rcp_recipe *rcp,
+		      struct eb_error **err)
+{
+	autofree const char **names = eb_xcalloc(rcp->n_archives + rcp->n_entries + 2,
+						 sizeof(*names));
+	const char *near;
+	size_t n = 0;
+
+	names[n++] = IMG_ONLY_DEBIAN;
+	for (size_t i = 0; i < rcp->n_archives; i++)
+		names[n++] = rcp->archives[i].name;
+	for (size_t i = 0; i < rcp->n_entries; i++)
+		if (rcp->entries[i].remote.url)
+			names[n++] = rcp->entries[i].path;
+	for (size_t i = 0; i < n; i++)
+		if (!o->only || strcmp(o->only, names[i]) == 0)
+			return 0;
+	near = eb_nearest(o->only, names);
+	return eb_throw(err, EB_E_NOT_FOUND, "%s: has no archive or file '%s'%s%s%s", rcp->file,
+			o->only, near ? "; did you mean '" : "", near ? near : "",
+			near ? "'?" : "");
+}
+
 /* The lock of the last stage with its inputs, chosen anew or kept. */
 static int choose_inputs(const struct img_relock_options *o, struct img_chain *c,
 			 const struct rcp_lock *old, struct img_relock_result *res,
@@ -152,16 +178,20 @@ static int choose_inputs(const struct img_relock_options *o, struct img_chain *c
 	EB_AUTOBUF(review, LOCK_MAX_BYTES);
 	int r;
 
-	res->new_inputs = o->update || !same_packages(&c->recipes, c->stage, old);
+	r = check_only(o, rcp, err);
+	if (r < 0)
+		return r;
+	res->new_inputs = (o->update && (!o->only || strcmp(o->only, IMG_ONLY_DEBIAN) == 0)) ||
+			  !same_packages(&c->recipes, c->stage, old);
 	if (res->new_inputs)
 		r = choose(o, c, old, now, err);
 	else
 		r = load_old(rcp, now, err);
 	if (r < 0)
 		return r;
-	res->new_inputs |= rcp_lock_state(*now, &c->recipes) != RCP_LOCK_ANSWERS;
+	res->new_inputs |= o->update || rcp_lock_state(*now, &c->recipes) != RCP_LOCK_ANSWERS;
 	rcp_lock_clear_others(*now);
-	r = img_lock_others(o->env, rcp, old, o->update, *now, &review, err);
+	r = img_lock_others(o->env, rcp, old, o->update, o->only, *now, &review, err);
 	if (r < 0)
 		return r;
 	res->review = eb_buf_take(&review);

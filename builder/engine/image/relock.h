@@ -10,7 +10,10 @@ struct rcp_chain;
 struct img_relock_options {
 	const struct img_env *env;
 	const struct pkg_repo_options *repo;
-	bool update;  /* choose the inputs anew although the recipe did not change */
+	bool update; /* choose the inputs anew although the recipe did not change */
+	/* With update: only the archive or file of that name, or with "debian" the Debian packages,
+	 * as a whole because they depend on each other. NULL = everything. */
+	const char *only;
 	bool dry_run; /* write nothing */
 };
 
@@ -26,6 +29,7 @@ void img_relock_release(struct img_relock_result *r);
 EB_DEFINE_RELEASE(struct img_relock_result, img_relock_release)
 
 /* The recipe in dir; its parents must have locks. Inputs are chosen when there is no lock, the
- * recipe asks for other ones, a parent's lock is newer, or `update`. */
+ * recipe asks for other ones, a parent's lock is newer, or `update`. EB_E_NOT_FOUND when the recipe
+ * has no input that is called `only`. */
 int img_relock(const struct img_relock_options *o, const char *dir, struct img_relock_result *ret,
 	       struct eb_error **err) EB_MUST_CHECK;
