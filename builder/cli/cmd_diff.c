@@ -14,20 +14,6 @@ struct args {
 /* Exit status for "they differ", as diff(1) has it. */
 enum { STATUS_DIFFER = 1 };
 
-static const char *str(const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s ? s : "";
-}
-
-static uint64_t num(const json_t *j, const char *key)
-{
-	json_int_t v = json_integer_value(json_object_get(j, key));
-
-	return v > 0 ? (uint64_t)v : 0;
-}
-
 static void amount(uint64_t bytes, char out[static 24])
 {
 	ui_format_amount(EB_UNIT_BYTES, bytes, out);
@@ -58,21 +44,24 @@ static void print_packages(struct cmd_env *env, const json_t *j)
 	size_t i;
 
 	json_array_foreach(json_object_get(j, "removed"), i, one)
-		env_printf(env, "    - package %s %s\n", str(one, "name"), str(one, "version"));
+		env_printf(env, "    - package %s %s\n", eb_json_text(one, "name"),
+			   eb_json_text(one, "version"));
 	json_array_foreach(json_object_get(j, "added"), i, one)
-		env_printf(env, "    + package %s %s\n", str(one, "name"), str(one, "version"));
+		env_printf(env, "    + package %s %s\n", eb_json_text(one, "name"),
+			   eb_json_text(one, "version"));
 	json_array_foreach(json_object_get(j, "changed"), i, one)
-		env_printf(env, "    ~ package %s %s -> %s\n", str(one, "name"), str(one, "old"),
-			   str(one, "new"));
+		env_printf(env, "    ~ package %s %s -> %s\n", eb_json_text(one, "name"),
+			   eb_json_text(one, "old"), eb_json_text(one, "new"));
 }
 
 static void print_layer(struct cmd_env *env, char mark, const json_t *l)
 {
 	char size[24];
 
-	amount(num(l, "size_bytes"), size);
+	amount(eb_json_number(l, "size_bytes"), size);
 	env_printf(env, "    %c layer %s, %s\n", mark,
-		   *str(l, "holds") ? str(l, "holds") : str(l, "digest"), size);
+		   *eb_json_text(l, "holds") ? eb_json_text(l, "holds") : eb_json_text(l, "digest"),
+		   size);
 }
 
 static void print_layers(struct cmd_env *env, const json_t *j)
@@ -86,14 +75,15 @@ static void print_layers(struct cmd_env *env, const json_t *j)
 	{
 		char a[24], b[24];
 
-		amount(num(json_object_get(one, "old"), "size_bytes"), a);
-		amount(num(json_object_get(one, "new"), "size_bytes"), b);
-		env_printf(env, "    ~ layer %s, %s -> %s%s\n", str(one, "holds"), a, b,
+		amount(eb_json_number(json_object_get(one, "old"), "size_bytes"), a);
+		amount(eb_json_number(json_object_get(one, "new"), "size_bytes"), b);
+		env_printf(env, "    ~ layer %s, %s -> %s%s\n", eb_json_text(one, "holds"), a, b,
 			   json_is_true(json_object_get(one, "content"))
 				   ? ""
 				   : ": same content, other compressed bytes");
 	}
-	env_printf(env, "      %llu layers are shared\n", (unsigned long long)num(j, "shared"));
+	env_printf(env, "      %llu layers are shared\n",
+		   (unsigned long long)eb_json_number(j, "shared"));
 }
 
 static char *value_text(const json_t *v)
@@ -115,7 +105,7 @@ static void print_config(struct cmd_env *env, const json_t *list)
 		autofree char *a = value_text(json_object_get(one, "old"));
 		autofree char *b = value_text(json_object_get(one, "new"));
 
-		env_printf(env, "    ~ config %s: %s -> %s\n", str(one, "key"), a, b);
+		env_printf(env, "    ~ config %s: %s -> %s\n", eb_json_text(one, "key"), a, b);
 	}
 }
 
@@ -125,19 +115,22 @@ static void print_side(struct cmd_env *env, const char *what, const json_t *f, c
 		       const json_t *b)
 {
 	if (strcmp(what, "mode") == 0)
-		env_printf(env, " %s -> %s", str(a, "mode"), str(b, "mode"));
+		env_printf(env, " %s -> %s", eb_json_text(a, "mode"), eb_json_text(b, "mode"));
 	else if (strcmp(what, "owner") == 0)
-		env_printf(env, " %llu:%llu -> %llu:%llu", (unsigned long long)num(a, "uid"),
-			   (unsigned long long)num(a, "gid"), (unsigned long long)num(b, "uid"),
-			   (unsigned long long)num(b, "gid"));
+		env_printf(env, " %llu:%llu -> %llu:%llu",
+			   (unsigned long long)eb_json_number(a, "uid"),
+			   (unsigned long long)eb_json_number(a, "gid"),
+			   (unsigned long long)eb_json_number(b, "uid"),
+			   (unsigned long long)eb_json_number(b, "gid"));
 	else if (strcmp(what, "type") == 0 || strcmp(what, "link") == 0)
-		env_printf(env, " %s -> %s", str(a, what), str(b, what));
+		env_printf(env, " %s -> %s", eb_json_text(a, what), eb_json_text(b, what));
 	else if (strcmp(what, "content") == 0) {
-		env_printf(env, " %llu -> %llu bytes", (unsigned long long)num(a, "size"),
-			   (unsigned long long)num(b, "size"));
+		env_printf(env, " %llu -> %llu bytes",
+			   (unsigned long long)eb_json_number(a, "size"),
+			   (unsigned long long)eb_json_number(b, "size"));
 		if (json_object_get(f, "first_difference"))
 			env_printf(env, ", the first differing byte is at offset %llu",
-				   (unsigned long long)num(f, "first_difference"));
+				   (unsigned long long)eb_json_number(f, "first_difference"));
 	}
 }
 
@@ -145,7 +138,7 @@ static void print_file(struct cmd_env *env, const json_t *f)
 {
 	const json_t *a = json_object_get(f, "old"), *b = json_object_get(f, "new");
 	const json_t *change = json_object_get(f, "change");
-	const char *path = str(f, "path");
+	const char *path = eb_json_text(f, "path");
 	json_t *one;
 	size_t i;
 
@@ -170,20 +163,21 @@ static void print_platform(struct cmd_env *env, const json_t *p)
 	char size[24];
 	size_t i;
 
-	if (strcmp(str(p, "change"), "changed") != 0) {
-		env_printf(env, "  %c %s\n", strcmp(str(p, "change"), "added") == 0 ? '+' : '-',
-			   str(p, "platform"));
+	if (strcmp(eb_json_text(p, "change"), "changed") != 0) {
+		env_printf(env, "  %c %s\n",
+			   strcmp(eb_json_text(p, "change"), "added") == 0 ? '+' : '-',
+			   eb_json_text(p, "platform"));
 		return;
 	}
-	amount(num(p, "new_bytes"), size);
-	env_printf(env, "  %s, %s to carry\n", str(p, "platform"), size);
+	amount(eb_json_number(p, "new_bytes"), size);
+	env_printf(env, "  %s, %s to carry\n", eb_json_text(p, "platform"), size);
 	print_packages(env, json_object_get(p, "packages"));
 	print_layers(env, json_object_get(p, "layers"));
 	print_config(env, json_object_get(p, "config"));
 	json_array_foreach(json_object_get(p, "files"), i, one) print_file(env, one);
 	if (json_object_get(p, "files_left_out"))
 		env_printf(env, "      %llu more files\n",
-			   (unsigned long long)num(p, "files_left_out"));
+			   (unsigned long long)eb_json_number(p, "files_left_out"));
 }
 
 static void print_images(struct cmd_env *env, const json_t *images)
@@ -192,13 +186,13 @@ static void print_images(struct cmd_env *env, const json_t *images)
 	size_t i, k;
 
 	json_array_foreach(json_object_get(images, "removed"), i, one)
-		env_printf(env, "- image %s\n", str(one, "ref"));
+		env_printf(env, "- image %s\n", eb_json_text(one, "ref"));
 	json_array_foreach(json_object_get(images, "added"), i, one)
-		env_printf(env, "+ image %s\n", str(one, "ref"));
+		env_printf(env, "+ image %s\n", eb_json_text(one, "ref"));
 	json_array_foreach(json_object_get(images, "changed"), i, one)
 	{
-		const char *a = str(json_object_get(one, "old"), "ref");
-		const char *b = str(json_object_get(one, "new"), "ref");
+		const char *a = eb_json_text(json_object_get(one, "old"), "ref");
+		const char *b = eb_json_text(json_object_get(one, "new"), "ref");
 
 		if (strcmp(a, b) == 0)
 			env_printf(env, "~ image %s\n", b);
@@ -220,20 +214,21 @@ static void print_diff(struct cmd_env *env, json_t *doc)
 
 	clean(doc);
 	if (json_is_true(json_object_get(doc, "same"))) {
-		env_printf(env, "both are %s %s, root %s\n", str(b, "name"), str(b, "version"),
-			   str(b, "root"));
+		env_printf(env, "both are %s %s, root %s\n", eb_json_text(b, "name"),
+			   eb_json_text(b, "version"), eb_json_text(b, "root"));
 		return;
 	}
-	amount(num(doc, "new_bytes"), size);
-	env_printf(env, "%s %s  %s\n%s %s  %s\n%s to carry\n\n", str(a, "name"), str(a, "version"),
-		   str(a, "root"), str(b, "name"), str(b, "version"), str(b, "root"), size);
+	amount(eb_json_number(doc, "new_bytes"), size);
+	env_printf(env, "%s %s  %s\n%s %s  %s\n%s to carry\n\n", eb_json_text(a, "name"),
+		   eb_json_text(a, "version"), eb_json_text(a, "root"), eb_json_text(b, "name"),
+		   eb_json_text(b, "version"), eb_json_text(b, "root"), size);
 	print_images(env, json_object_get(doc, "images"));
 	json_array_foreach(json_object_get(doc, "parts"), i, one)
 		env_printf(env, "%c %s\n",
-			   !*str(one, "old")   ? '+'
-			   : !*str(one, "new") ? '-'
-					       : '~',
-			   str(one, "title"));
+			   !*eb_json_text(one, "old")	? '+'
+			   : !*eb_json_text(one, "new") ? '-'
+							: '~',
+			   eb_json_text(one, "title"));
 }
 
 static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb_error **err)

@@ -13,20 +13,6 @@ struct args {
 	bool packages, layers;
 };
 
-static const char *str(const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s ? s : "";
-}
-
-static uint64_t num(const json_t *j, const char *key)
-{
-	json_int_t v = json_integer_value(json_object_get(j, key));
-
-	return v > 0 ? (uint64_t)v : 0;
-}
-
 static void print_size(struct cmd_env *env, uint64_t bytes)
 {
 	char text[24];
@@ -41,23 +27,23 @@ static void print_image(struct cmd_env *env, const struct args *a, const json_t 
 	json_t *one;
 	size_t i;
 
-	print_size(env, num(im, "size_bytes"));
-	env_printf(env, "  %s ", str(im, "ref"));
+	print_size(env, eb_json_number(im, "size_bytes"));
+	env_printf(env, "  %s ", eb_json_text(im, "ref"));
 	json_array_foreach(json_object_get(im, "platforms"), i, one)
 		env_printf(env, " %s", json_string_value(one));
-	env_printf(env, "\n            %s\n", str(im, "digest"));
+	env_printf(env, "\n            %s\n", eb_json_text(im, "digest"));
 	list = json_object_get(im, "layers");
 	json_array_foreach(a->layers ? list : NULL, i, one)
 	{
 		env_printf(env, "    ");
-		print_size(env, num(one, "size_bytes"));
-		env_printf(env, "  %.19s  %-14s %s\n", str(one, "digest"), str(one, "platform"),
-			   str(one, "holds"));
+		print_size(env, eb_json_number(one, "size_bytes"));
+		env_printf(env, "  %.19s  %-14s %s\n", eb_json_text(one, "digest"),
+			   eb_json_text(one, "platform"), eb_json_text(one, "holds"));
 	}
 	list = json_object_get(im, "packages");
-	json_array_foreach(a->packages ? list : NULL, i, one)
-		env_printf(env, "    %s %s %s %s\n", str(one, "type"), str(one, "name"),
-			   str(one, "version"), str(one, "arch"));
+	json_array_foreach(a->packages ? list : NULL, i, one) env_printf(
+		env, "    %s %s %s %s\n", eb_json_text(one, "type"), eb_json_text(one, "name"),
+		eb_json_text(one, "version"), eb_json_text(one, "arch"));
 }
 
 /* What a bundle says of itself was written by whoever made it: no control character of it may reach
@@ -83,12 +69,14 @@ static void print_bundle(struct cmd_env *env, const struct args *a, const json_t
 	json_t *im;
 	size_t i;
 
-	ui_format_amount(EB_UNIT_BYTES, num(doc, "size_bytes"), size);
-	env_printf(env, "%s %s, %s\n", str(doc, "name"), str(doc, "version"), size);
-	if (str(doc, "summary")[0])
-		env_printf(env, "%s\n", str(doc, "summary"));
-	env_printf(env, "root  %s\n", str(json_object_get(doc, "root"), "digest"));
-	env_printf(env, "codec %s %s\n", str(doc, "compression"), str(doc, "codec"));
+	ui_format_amount(EB_UNIT_BYTES, eb_json_number(doc, "size_bytes"), size);
+	env_printf(env, "%s %s, %s\n", eb_json_text(doc, "name"), eb_json_text(doc, "version"),
+		   size);
+	if (eb_json_text(doc, "summary")[0])
+		env_printf(env, "%s\n", eb_json_text(doc, "summary"));
+	env_printf(env, "root  %s\n", eb_json_text(json_object_get(doc, "root"), "digest"));
+	env_printf(env, "codec %s %s\n", eb_json_text(doc, "compression"),
+		   eb_json_text(doc, "codec"));
 	env_printf(env, "%zu signature%s (not checked here: see 'ess-bundle verify')\n",
 		   json_array_size(json_object_get(doc, "signatures")),
 		   json_array_size(json_object_get(doc, "signatures")) == 1 ? "" : "s");

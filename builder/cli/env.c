@@ -228,14 +228,11 @@ void env_printf(struct cmd_env *env, const char *fmt, ...)
 {
 	autofree char *text = NULL;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	text = eb_xvasprintf(fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		abort();
-	eb_ignore(out_write(env->out, text, (size_t)n, NULL));
+	eb_ignore(out_write(env->out, text, strlen(text), NULL));
 }
 
 void env_print_json(struct cmd_env *env, json_t *j)
@@ -255,8 +252,7 @@ void env_note(struct cmd_env *env, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	text = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	ui_line(env->ui, UI_NOTE, text);
 }
@@ -267,8 +263,7 @@ void env_warn(struct cmd_env *env, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	text = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	ui_line(env->ui, UI_WARNING, text);
 }

@@ -27,15 +27,6 @@ static const struct code_row *find_row(int code)
 	return NULL;
 }
 
-EB_PRINTF(1, 0) static char *format(const char *fmt, va_list ap)
-{
-	char *s = NULL;
-
-	if (vasprintf(&s, fmt, ap) < 0)
-		return eb_xstrdup(fmt);
-	return s;
-}
-
 int(eb_throw)(struct eb_error **err, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -47,7 +38,7 @@ int(eb_throw)(struct eb_error **err, int code, const char *fmt, ...)
 	*err = eb_xcalloc(1, sizeof(**err));
 	(*err)->code = code;
 	va_start(ap, fmt);
-	(*err)->message = format(fmt, ap);
+	(*err)->message = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	return -code;
 }
@@ -61,7 +52,7 @@ int(eb_throw_errno)(struct eb_error **err, const char *fmt, ...)
 	if (!err)
 		return -saved;
 	va_start(ap, fmt);
-	text = format(fmt, ap);
+	text = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	return eb_throw(err, saved, "%s: %s", text, eb_code_text(saved));
 }
@@ -75,7 +66,7 @@ int(eb_prefix)(struct eb_error **err, int code, const char *fmt, ...)
 	if (!err || !*err)
 		return code;
 	va_start(ap, fmt);
-	text = format(fmt, ap);
+	text = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	joined = eb_xasprintf("%s: %s", text, (*err)->message);
 	free((*err)->message);
@@ -90,7 +81,7 @@ int(eb_hint)(struct eb_error **err, int code, const char *fmt, ...)
 	if (!err || !*err || (*err)->hint)
 		return code;
 	va_start(ap, fmt);
-	(*err)->hint = format(fmt, ap);
+	(*err)->hint = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	return code;
 }

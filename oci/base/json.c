@@ -130,20 +130,33 @@ const char *eb_json_type_name(const json_t *j)
 
 int eb_json_inside(struct eb_error **err, int code, const char *fmt, ...)
 {
-	char *place = NULL, *joined;
+	char *place, *joined;
 	va_list ap;
 
 	if (!err || !*err)
 		return code;
 	va_start(ap, fmt);
-	if (vasprintf(&place, fmt, ap) < 0)
-		abort();
+	place = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	joined = eb_xasprintf("%s.%s", place, (*err)->message);
 	free(place);
 	free((*err)->message);
 	(*err)->message = joined;
 	return code;
+}
+
+const char *eb_json_text(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s ? s : "";
+}
+
+uint64_t eb_json_number(const json_t *j, const char *key)
+{
+	json_int_t v = json_integer_value(json_object_get(j, key));
+
+	return v > 0 ? (uint64_t)v : 0;
 }
 
 static int get(const json_t *j, const char *key, json_type type, const char *expected, json_t **ret,

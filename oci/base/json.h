@@ -25,6 +25,9 @@ char *eb_json_canonical(const json_t *j, size_t *ret_n);
 /* The same indented for people. */
 char *eb_json_pretty(const json_t *j);
 
+/* Members of a document of our own, for showing it: "" and 0 when missing or of another type. */
+const char *eb_json_text(const json_t *j, const char *key);
+uint64_t eb_json_number(const json_t *j, const char *key);
 /* Members of an object; missing or of another type: EB_E_FORMAT, the message beginning with `key`
  * and saying what was found; a number above max: EB_E_LIMIT. The *_opt forms leave *ret alone when
  * the member is missing or null. Borrowed results live as long as j. */

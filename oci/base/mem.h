@@ -15,6 +15,7 @@ char *eb_xstrdup(const char *s) EB_MALLOC;
 char *eb_xstrndup(const char *s, size_t n) EB_MALLOC;
 void *eb_xmemdup(const void *p, size_t n) EB_MALLOC;
 char *eb_xasprintf(const char *fmt, ...) EB_PRINTF(1, 2) EB_MALLOC;
+char *eb_xvasprintf(const char *fmt, va_list ap) EB_PRINTF(1, 0) EB_MALLOC;
 
 /* Grow *p (elements of `size` bytes) to hold at least `want` elements, doubling *alloc. Fails with
  * EB_E_LIMIT above `max` elements, naming `what`. *p and *alloc are untouched on failure. */

@@ -30,9 +30,7 @@ void eb_progress_message(struct eb_progress *p, const char *fmt, ...)
 	if (!p)
 		return;
 	va_start(ap, fmt);
-	if (vasprintf(&line, fmt, ap) < 0)
-		line = NULL;
+	line = eb_xvasprintf(fmt, ap);
 	va_end(ap);
-	if (line)
-		p->ops->message(p, line);
+	p->ops->message(p, line);
 }

@@ -128,3 +128,17 @@ TEST(json, set_str_replaces_what_is_not_utf8)
 	CHECK_STR(text, "{\"k\":\"a\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
 			"\xef\xbf\xbd\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\"}");
 }
+
+TEST(json, text_and_number_are_empty_for_what_is_not_there)
+{
+	autojson json_t *j = json_pack("{s:s, s:i, s:i, s:n}", "s", "x", "n", 7, "m", -7, "z");
+
+	CHECK_STR(eb_json_text(j, "s"), "x");
+	CHECK_STR(eb_json_text(j, "n"), "");
+	CHECK_STR(eb_json_text(j, "z"), "");
+	CHECK_STR(eb_json_text(NULL, "s"), "");
+	CHECK_INT(eb_json_number(j, "n"), 7);
+	CHECK_INT(eb_json_number(j, "m"), 0);
+	CHECK_INT(eb_json_number(j, "s"), 0);
+	CHECK_INT(eb_json_number(j, "none"), 0);
+}

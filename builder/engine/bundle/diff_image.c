@@ -7,19 +7,12 @@
 #include "bundle/diff_files.h"
 #include "image/mediatype.h"
 
-static const char *str(const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s ? s : "";
-}
-
 static const json_t *named(const json_t *list, const char *key, const char *value)
 {
 	json_t *one;
 	size_t i;
 
-	json_array_foreach(list, i, one) if (strcmp(str(one, key), value) == 0) return one;
+	json_array_foreach(list, i, one) if (strcmp(eb_json_text(one, key), value) == 0) return one;
 	return NULL;
 }
 
@@ -65,7 +58,7 @@ static json_t *by_name(const json_t *list)
 	size_t i;
 
 	json_array_foreach(list, i, one)
-		eb_json_set_str(map, str(one, "name"), str(one, "version"));
+		eb_json_set_str(map, eb_json_text(one, "name"), eb_json_text(one, "version"));
 	return map;
 }
 

@@ -16,8 +16,7 @@ int rcp_read_throw(const struct rcp_reader *rd, const struct rcp_yaml *at, struc
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = eb_xstrdup(fmt);
+	text = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	if (!rd->key)
 		return rcp_yaml_throw(at, err, "%s", text);

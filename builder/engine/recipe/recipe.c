@@ -24,8 +24,7 @@ int(rcp_throw)(const struct rcp_pos *pos, struct eb_error **err, const char *fmt
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = eb_xstrdup(fmt);
+	text = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	return rcp_yaml_throw(&place, err, "%s", text);
 }

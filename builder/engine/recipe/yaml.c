@@ -335,8 +335,7 @@ int(rcp_yaml_throw)(const struct rcp_yaml *at, struct eb_error **err, const char
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = eb_xstrdup(fmt);
+	text = eb_xvasprintf(fmt, ap);
 	va_end(ap);
 	make_printable(text);
 	return eb_throw(err, EB_E_RECIPE, "%s:%u:%u: %s", at->file, at->line, at->column, text);
