@@ -41,6 +41,9 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 endif
 
+# LAZY=0 links what is loaded at need otherwise (oci/base/lazy.h).
+LAZY ?= 1
+
 cc-option = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
@@ -57,7 +60,7 @@ OPT ?= -O1
 endif
 CFLAGS ?= -g
 BASE_CFLAGS := -std=gnu17 $(OPT) $(CFLAGS) $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SANFLAGS) $(EXTRA_CFLAGS) \
-	-ffile-prefix-map=$(ROOT)=. -DEB_VERSION='"$(VERSION)"' -include oci/base/compat.h $(PKG_CFLAGS)
+	-ffile-prefix-map=$(ROOT)=. -DEB_VERSION='"$(VERSION)"' -DEB_LAZY=$(LAZY) -include oci/base/compat.h $(PKG_CFLAGS)
 LDFLAGS ?=
 BASE_LDFLAGS := $(LDFLAGS) $(SANFLAGS) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 LIBS := $(PKG_LIBS) -ldl

@@ -19,13 +19,14 @@
           nativeBuildInputs = with pkgs; [ pkg-config scdoc ];
           buildInputs = libraries pkgs;
           enableParallelBuilding = true;
-          makeFlags = [ "PREFIX=$(out)" ];
+          makeFlags = [ "PREFIX=$(out)" "LAZY=0" ];
         };
       });
 
       # The programs that builder/setup/packages names for Debian; tests/lint/check-nix.sh compares.
       devShells = forAll (pkgs: {
         default = pkgs.mkShell {
+          LAZY = "0"; # there is no common place in which libraries are found by name
           buildInputs = libraries pkgs;
           packages = with pkgs; [
             gcc gnumake pkg-config cunit
