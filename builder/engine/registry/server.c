@@ -128,33 +128,38 @@ void reg_server_wake(struct reg_server *s)
 
 /* --- start and stop --- */
 
+/* In one array: the library is loaded at need, by functions that can pass on no other options. */
 static struct MHD_Daemon *start_daemon(struct reg_server *s, const struct reg_server_options *o)
 {
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
 			     MHD_USE_TURBO;
-	struct MHD_OptionItem more[4] = { { MHD_OPTION_END, 0, NULL } };
-	size_t n = 0;
-
-	if (o->threads > 1)
-		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE,
-						     (intptr_t)o->threads, NULL };
-	if (o->tls_cert) {
-		flags |= MHD_USE_TLS;
-		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, s->tls_cert };
-		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, s->tls_key };
-	}
-	more[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	/* The limit is kept by may_connect(); MHD's own is by thread, and these are not filled
 	 * evenly. */
-	return MHD_start_daemon(
-		flags, 0, may_connect, s, reg_answer, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
-		MHD_OPTION_LISTEN_SOCKET, o->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
-		(o->limits.connections + 16) * (o->threads ? o->threads : 1),
-		MHD_OPTION_CONNECTION_TIMEOUT, o->limits.wait_sec + MHD_LATER_SEC,
-		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_NOTIFY_COMPLETED,
-		request_completed, s, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, more,
-		MHD_OPTION_END);
+	unsigned int most = (o->limits.connections + 16) * (o->threads ? o->threads : 1);
+	struct MHD_OptionItem options[12] = {
+		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_mhd, NULL },
+		{ MHD_OPTION_LISTEN_SOCKET, o->listen_fd, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)most, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)(o->limits.wait_sec + MHD_LATER_SEC),
+		  NULL },
+		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_changed, s },
+		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_completed, s },
+		{ MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL },
+	};
+	size_t n = 8;
+
+	if (o->threads > 1)
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE,
+							(intptr_t)o->threads, NULL };
+	if (o->tls_cert) {
+		flags |= MHD_USE_TLS;
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, s->tls_cert };
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, s->tls_key };
+	}
+	options[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+	return MHD_start_daemon(flags, 0, may_connect, s, reg_answer, s, MHD_OPTION_ARRAY, options,
+				MHD_OPTION_END);
 }
 
 static struct reg_server *server_new(const struct reg_server_options *o)
