@@ -7,33 +7,26 @@
 #include "base/lazy.h"
 
 #if EB_LAZY
-#define FUNCTIONS(X)                                                                                                          \
-	X(archive_entry_filetype)                                                                                             \
-	X(archive_entry_gid)                                                                                                  \
-	X(archive_entry_hardlink)                                                                                             \
-	X(archive_entry_is_encrypted)                                                                                         \
-	X(archive_entry_mtime)                                                                                                \
-	X(archive_entry_mtime_nsec)                                                                                           \
-	X(archive_entry_pathname) X(archive_entry_pathname_utf8) X(archive_entry_perm) X(                                     \
-		archive_entry_size) X(archive_entry_size_is_set) X(archive_entry_sparse_count)                                \
-		X(archive_entry_symlink) X(archive_entry_symlink_utf8) X(archive_entry_uid) X(                                \
-			archive_entry_xattr_next) X(archive_entry_xattr_reset) X(archive_errno)                               \
-			X(archive_error_string) X(archive_filter_bytes) X(archive_filter_code) X(                             \
-				archive_filter_count) X(archive_format) X(archive_read_data)                                  \
-				X(archive_read_data_skip) X(archive_read_free) X(archive_read_new) X(                         \
-					archive_read_next_header) X(archive_read_open) X(archive_read_open1)                  \
-					X(archive_read_open_memory) X(archive_read_set_callback_data) X(                      \
-						archive_read_set_options) X(archive_read_set_read_callback)                   \
-						X(archive_read_set_seek_callback) X(                                          \
-							archive_read_support_filter_bzip2)                                    \
-							X(archive_read_support_filter_xz) X(                                  \
-								archive_read_support_format_empty)                            \
-								X(archive_read_support_format_raw) X(                         \
-									archive_read_support_format_tar)                      \
-									X(archive_read_support_format_zip) X(                 \
-										archive_read_support_format_zip_seekable)     \
-										X(archive_read_support_format_zip_streamable) \
-											X(archive_set_error)
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(archive_entry_filetype) X(archive_entry_gid) X(archive_entry_hardlink) \
+	X(archive_entry_is_encrypted) X(archive_entry_mtime) X(archive_entry_mtime_nsec) \
+	X(archive_entry_pathname) X(archive_entry_pathname_utf8) X(archive_entry_perm) \
+	X(archive_entry_size) X(archive_entry_size_is_set) X(archive_entry_sparse_count) \
+	X(archive_entry_symlink) X(archive_entry_symlink_utf8) X(archive_entry_uid) \
+	X(archive_entry_xattr_next) X(archive_entry_xattr_reset) X(archive_errno) \
+	X(archive_error_string) X(archive_filter_bytes) X(archive_filter_code) \
+	X(archive_filter_count) X(archive_format) X(archive_read_data) \
+	X(archive_read_data_skip) X(archive_read_free) X(archive_read_new) \
+	X(archive_read_next_header) X(archive_read_open) X(archive_read_open1) \
+	X(archive_read_open_memory) X(archive_read_set_callback_data) \
+	X(archive_read_set_options) X(archive_read_set_read_callback) \
+	X(archive_read_set_seek_callback) X(archive_read_support_filter_bzip2) \
+	X(archive_read_support_filter_xz) X(archive_read_support_format_empty) \
+	X(archive_read_support_format_raw) X(archive_read_support_format_tar) \
+	X(archive_read_support_format_zip) X(archive_read_support_format_zip_seekable) \
+	X(archive_read_support_format_zip_streamable) X(archive_set_error)
+/* clang-format on */
 
 struct functions {
 	FUNCTIONS(EB_LAZY_FIELD)

@@ -5,15 +5,14 @@
 #include "base/lazy.h"
 
 #if EB_LAZY
-#define FUNCTIONS(X)                                                                               \
-	X(MHD_add_response_header)                                                                 \
-	X(MHD_basic_auth_get_username_password)                                                    \
-	X(MHD_create_response_from_buffer)                                                         \
-	X(MHD_create_response_from_callback)                                                       \
-	X(MHD_create_response_from_fd_at_offset64)                                                 \
-	X(MHD_destroy_response)                                                                    \
-	X(MHD_free) X(MHD_get_connection_info) X(MHD_lookup_connection_value)                      \
-		X(MHD_queue_response) X(MHD_quiesce_daemon) X(MHD_start_daemon) X(MHD_stop_daemon)
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(MHD_add_response_header) X(MHD_basic_auth_get_username_password) \
+	X(MHD_create_response_from_buffer) X(MHD_create_response_from_callback) \
+	X(MHD_create_response_from_fd_at_offset64) X(MHD_destroy_response) X(MHD_free) \
+	X(MHD_get_connection_info) X(MHD_lookup_connection_value) X(MHD_queue_response) \
+	X(MHD_quiesce_daemon) X(MHD_start_daemon) X(MHD_stop_daemon)
+/* clang-format on */
 
 struct functions {
 	FUNCTIONS(EB_LAZY_FIELD)
