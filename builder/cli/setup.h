@@ -7,6 +7,7 @@
 #include "cli/opt.h"
 #include "image/env.h"
 #include "pkg/debrepo.h"
+#include "pkg/gobuild.h"
 #include "pkg/mirror.h"
 
 enum { SETUP_MAX_TIMEOUT = 86400, SETUP_MAX_TRIES = 100 };
@@ -66,6 +67,7 @@ struct setup {
 	struct eb_http_options http;
 	struct pkg_fetch_options fetch;
 	struct pkg_repo_options repo;
+	struct pkg_go_options go;
 	struct img_env env;
 };
 int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,

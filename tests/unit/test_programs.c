@@ -95,7 +95,7 @@ TEST(programs, lock_says_what_came_out_for_each_architecture)
 	autoerror struct eb_error *e = NULL;
 
 	fix_init(&f);
-	CHECK_OK(img_programs_lock(&f.env, f.recipe, f.lock, &e), e);
+	CHECK_OK(img_programs_lock(&f.env, f.recipe, NULL, f.lock, &e), e);
 	CHECK_INT(f.lock->n_programs, 2);
 	CHECK_STR(f.lock->programs[0].arch, "amd64");
 	CHECK_STR(f.lock->programs[1].arch, "arm64");
@@ -116,8 +116,8 @@ TEST(programs, what_was_built_is_not_built_again)
 	autoerror struct eb_error *e = NULL;
 
 	fix_init(&f);
-	CHECK_OK(img_programs_lock(&f.env, f.recipe, f.lock, &e), e);
-	CHECK_OK(img_programs_lock(&f.env, f.recipe, again, &e), e);
+	CHECK_OK(img_programs_lock(&f.env, f.recipe, NULL, f.lock, &e), e);
+	CHECK_OK(img_programs_lock(&f.env, f.recipe, NULL, again, &e), e);
 	CHECK_INT(builds(), 2);
 	CHECK_STR(again->programs[1].sha256, f.lock->programs[1].sha256);
 	CHECK_STR(again->programs[1].gosum, f.lock->programs[1].gosum);
@@ -132,13 +132,35 @@ TEST(programs, what_was_built_is_not_built_again)
 	CHECK_INT(builds(), 3);
 }
 
+TEST(programs, lock_that_answers_is_taken_over)
+{
+	EB_CLEANUP(fix_release_p) struct fix f;
+	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *now = rcp_lock_new("m");
+	autoerror struct eb_error *e = NULL;
+	char hash[65];
+
+	fix_init(&f);
+	CHECK_OK(img_programs_lock(&f.env, f.recipe, NULL, f.lock, &e), e);
+	rcp_lock_others_hash(f.recipe, hash);
+	f.lock->others_sha256 = hash;
+	pkg_cache_derived_drop(&f.cache, "go-1");
+	CHECK_OK(img_programs_lock(&f.env, f.recipe, f.lock, now, &e), e);
+	CHECK_INT(builds(), 2);
+	CHECK_INT(now->n_programs, 2);
+	CHECK_INT(now->n_modules, 1);
+	/* One that answers another question is not. */
+	f.lock->others_sha256 = "0";
+	CHECK_OK(img_programs_lock(&f.env, f.recipe, f.lock, now, &e), e);
+	CHECK_INT(builds(), 4);
+}
+
 TEST(programs, another_result_is_refused)
 {
 	EB_CLEANUP(fix_release_p) struct fix f;
 	autoerror struct eb_error *e = NULL;
 
 	fix_init(&f);
-	CHECK_OK(img_programs_lock(&f.env, f.recipe, f.lock, &e), e);
+	CHECK_OK(img_programs_lock(&f.env, f.recipe, NULL, f.lock, &e), e);
 	CHECK_INT(unlink(test_path("cache/sources/sha256/%s", f.lock->programs[1].sha256)), 0);
 	CHECK_OK(eb_file_write(test_path("cache/go/salt"), "!", 1, 0644, &e), e);
 	CHECK_INT(img_programs_remake(&f.env, f.recipe, f.lock, "arm64", &e), -EB_E_DIGEST);
@@ -154,7 +176,7 @@ TEST(programs, directories_are_looked_at_first)
 	autofree char *dir = NULL;
 
 	fix_init(&f);
-	CHECK_OK(img_programs_lock(&f.env, f.recipe, f.lock, &e), e);
+	CHECK_OK(img_programs_lock(&f.env, f.recipe, NULL, f.lock, &e), e);
 	CHECK_INT(mkdir(test_path("dir"), 0755), 0);
 	CHECK_INT(rename(test_path("cache/sources/sha256/%s", f.lock->programs[1].sha256),
 			 eb_arena_strdup(f.lock->arena,
@@ -186,6 +208,6 @@ TEST(programs, lock_that_the_recipe_does_not_ask_for_is_refused)
 	CHECK_FAIL(img_programs_remake(&f.env, f.recipe, f.lock, "amd64", &e), EB_E_CONFLICT,
 		   "'m/lock.yaml': example.org/m v1.0.1 ./cmd/x is not in the recipe", e);
 	f.env.go = NULL;
-	CHECK_FAIL(img_programs_lock(&f.env, f.recipe, f.lock, &e), EB_E_UNSUPPORTED,
+	CHECK_FAIL(img_programs_lock(&f.env, f.recipe, NULL, f.lock, &e), EB_E_UNSUPPORTED,
 		   "no Go to build it with", e);
 }

@@ -31,6 +31,16 @@ static void add_debs(json_t *list, const struct rcp_lock *l, const char *arch)
 	}
 }
 
+/* The module of a program is listed with its package. */
+static bool is_program(const struct rcp_lock *l, const struct rcp_locked_module *m)
+{
+	for (size_t i = 0; i < l->n_programs; i++)
+		if (strcmp(l->programs[i].module, m->module) == 0 &&
+		    strcmp(l->programs[i].version, m->version) == 0)
+			return true;
+	return false;
+}
+
 static void add_others(json_t *list, const struct rcp_recipe *rcp, const struct rcp_lock *l,
 		       const char *arch)
 {
@@ -42,6 +52,10 @@ static void add_others(json_t *list, const struct rcp_recipe *rcp, const struct 
 			eb_json_set_str(add_package(list, "golang", l->programs[i].module,
 						    l->programs[i].version, arch),
 					"package", l->programs[i].package);
+	for (size_t i = 0; i < l->n_modules; i++)
+		if (!is_program(l, &l->modules[i]))
+			add_package(list, "golang", l->modules[i].module, l->modules[i].version,
+				    arch);
 	for (size_t i = 0; i < rcp->n_archives; i++) {
 		const struct rcp_locked_archive *a = rcp_archive_is_for(&rcp->archives[i], arch)
 							     ? rcp_lock_find_archive(

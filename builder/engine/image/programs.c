@@ -189,10 +189,29 @@ static int lock_one(const struct img_env *env, const struct rcp_go *g, const cha
 	return add_modules(now, &res, err);
 }
 
-int img_programs_lock(const struct img_env *env, const struct rcp_recipe *rcp, struct rcp_lock *now,
-		      struct eb_error **err)
+/* Everything about a program is said by the recipe, so there is nothing to choose anew. */
+static bool take_over(const struct rcp_recipe *rcp, const struct rcp_lock *old,
+		      struct rcp_lock *now)
+{
+	char hash[65];
+
+	rcp_lock_others_hash(rcp, hash);
+	if (!old || !old->others_sha256 || strcmp(old->others_sha256, hash) != 0)
+		return false;
+	for (size_t i = 0; i < old->n_programs; i++)
+		rcp_lock_add_program(now, &old->programs[i]);
+	for (size_t i = 0; i < old->n_modules; i++)
+		rcp_lock_add_module(now, &old->modules[i]);
+	return true;
+}
+
+int img_programs_lock(const struct img_env *env, const struct rcp_recipe *rcp,
+		      const struct rcp_lock *old, struct rcp_lock *now, struct eb_error **err)
 {
 	int r = 0;
+
+	if (rcp->n_go == 0 || take_over(rcp, old, now))
+		return 0;
 
 	for (size_t i = 0; i < rcp->n_go && r >= 0; i++)
 		for (size_t a = 0; a < rcp->n_architectures && r >= 0; a++)

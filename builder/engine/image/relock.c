@@ -7,6 +7,7 @@
 #include "base/span.h"
 #include "image/image.h"
 #include "image/others.h"
+#include "image/programs.h"
 #include "pkg/resolve.h"
 
 #define IMG_ONLY_DEBIAN "debian"
@@ -192,6 +193,8 @@ static int choose_inputs(const struct img_relock_options *o, struct img_chain *c
 	res->new_inputs |= o->update || rcp_lock_state(*now, &c->recipes) != RCP_LOCK_ANSWERS;
 	rcp_lock_clear_others(*now);
 	r = img_lock_others(o->env, rcp, old, o->update, o->only, *now, &review, err);
+	if (r >= 0)
+		r = img_programs_lock(o->env, rcp, old, *now, err);
 	if (r < 0)
 		return r;
 	res->review = eb_buf_take(&review);

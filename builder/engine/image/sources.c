@@ -6,6 +6,7 @@
 #include "image/chain.h"
 #include "image/inputs.h"
 #include "image/others.h"
+#include "image/programs.h"
 #include "pkg/input.h"
 
 enum { LIBRARY_MAX_BYTES = 16 * 1024 * 1024, MAX_SOURCES = 200000 };
@@ -165,6 +166,21 @@ static int add_need(struct source_list *l, const struct img_env *env, const stru
 	return add_codec(l, env, need->chain, err);
 }
 
+static int remake_programs(const struct img_env *env, const struct img_need *need,
+			   struct eb_error **err)
+{
+	const struct rcp_recipe *rcp = img_recipe(need->chain);
+	const char *const *arches = need->arches ? need->arches : rcp->architectures;
+	size_t n_arches = need->arches ? need->n_arches : rcp->n_architectures;
+	int r = 0;
+
+	for (size_t s = 0; s < need->chain->n; s++)
+		for (size_t i = 0; i < n_arches && r >= 0; i++)
+			r = img_programs_remake(env, need->chain->stage[s].recipe,
+						need->chain->stage[s].lock, arches[i], err);
+	return r;
+}
+
 int img_fetch(const struct img_env *env, const struct img_need *needs, size_t n,
 	      struct eb_error **err)
 {
@@ -177,6 +193,8 @@ int img_fetch(const struct img_env *env, const struct img_need *needs, size_t n,
 	if (r >= 0)
 		r = pkg_fetch(env->fetch, l.items, l.n, err);
 	free(l.items);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = remake_programs(env, &needs[i], err);
 	return r;
 }
 

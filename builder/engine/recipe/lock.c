@@ -136,7 +136,9 @@ void rcp_lock_clear_others(struct rcp_lock *l)
 {
 	l->archives = NULL;
 	l->files = NULL;
-	l->n_archives = l->n_files = 0;
+	l->programs = NULL;
+	l->modules = NULL;
+	l->n_archives = l->n_files = l->n_programs = l->n_modules = 0;
 }
 
 void rcp_lock_clear_results(struct rcp_lock *l)
