@@ -12,7 +12,7 @@ static int parse(const char *text, struct reg_htpasswd **ret, struct eb_error **
 static char *hashed(const char *setting, const char *password)
 {
 	struct crypt_data *data = eb_xcalloc(1, sizeof(*data));
-	char *out = eb_xstrdup(crypt_r(password, setting, data));
+	char *out = eb_xstrdup(crypt_rn(password, setting, data, sizeof(*data)));
 
 	free(data);
 	return out;

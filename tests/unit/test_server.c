@@ -273,8 +273,8 @@ TEST(server, answer_asks_for_a_password)
 	struct reg_htpasswd *users = NULL;
 	autoerror struct eb_error *e = NULL;
 	struct crypt_data *data = eb_xcalloc(1, sizeof(*data));
-	autofree char *text = eb_xasprintf("ann:%s\n",
-					   crypt_r("one", "$2y$04$abcdefghijklmnopqrstuu", data));
+	autofree char *text = eb_xasprintf(
+		"ann:%s\n", crypt_rn("one", "$2y$04$abcdefghijklmnopqrstuu", data, sizeof(*data)));
 
 	free(data);
 	CHECK_OK(reg_htpasswd_parse(text, strlen(text), "users", &users, &e), e);
