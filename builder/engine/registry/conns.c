@@ -1,9 +1,11 @@
 #include "registry/conns.h"
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 
 #include "base/mem.h"
 #include "registry/served.h"
@@ -92,11 +94,21 @@ static void format_peer(const struct sockaddr *addr, char *out, size_t n)
 		snprintf(out, n, "unknown");
 }
 
+/* What is sent from a file stays in it until it leaves: the less waits in the kernel, the less has
+ * to be taken back when the file changes. A megabyte keeps a fast line busy. */
+static void keep_queue_short(int fd)
+{
+	const unsigned int bytes = 1024 * 1024;
+
+	eb_ignore(setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes)));
+}
+
 struct reg_conn *reg_conns_open(struct reg_conns *c, int fd, const struct sockaddr *addr)
 {
 	struct reg_conn *conn = eb_xcalloc(1, sizeof(*conn));
 
 	conn->fd = fd;
+	keep_queue_short(fd);
 	conn->since_usec = reg_now_usec();
 	format_peer(addr, conn->peer, sizeof(conn->peer));
 	pthread_mutex_lock(&c->lock);
@@ -166,15 +178,18 @@ static uint64_t confirmed(int fd)
 void reg_conns_begin(struct reg_conns *c, struct reg_conn *conn)
 {
 	uint64_t now = reg_now_usec();
+	struct reg_served *was;
 
 	conn->asked_usec = now;
 	pthread_mutex_lock(&c->lock);
+	was = take_sending(conn);
 	conn->since_usec = now;
 	conn->window_usec = 0;
 	if (!conn->busy)
 		atomic_fetch_add(&c->busy, 1);
 	conn->busy = true;
 	pthread_mutex_unlock(&c->lock);
+	reg_served_unref(was);
 }
 
 void reg_conns_send(struct reg_conns *c, struct reg_conn *conn, struct reg_served *source)
@@ -186,16 +201,12 @@ void reg_conns_send(struct reg_conns *c, struct reg_conn *conn, struct reg_serve
 
 void reg_conns_end(struct reg_conns *c, struct reg_conn *conn)
 {
-	struct reg_served *was;
-
 	pthread_mutex_lock(&c->lock);
-	was = take_sending(conn);
 	conn->since_usec = reg_now_usec();
 	if (conn->busy)
 		atomic_fetch_sub(&c->busy, 1);
 	conn->busy = false;
 	pthread_mutex_unlock(&c->lock);
-	reg_served_unref(was);
 }
 
 /* Has this one had its time? */
@@ -221,9 +232,14 @@ static bool is_over(const struct reg_conns *c, struct reg_conn *conn, uint64_t n
 	return false;
 }
 
-/* The thread that has the connection sees its end and closes it. */
+/* The thread that has the connection sees its end and closes it. What waits to be sent is dropped
+ * then: a client that does not read would keep it for ever, and bytes of a file that changes must
+ * not go out any more. */
 static void cut(const struct reg_conn *conn)
 {
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	eb_ignore(setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)));
 	eb_ignore(shutdown(conn->fd, SHUT_RDWR));
 }
 
@@ -244,13 +260,21 @@ unsigned int reg_conns_reap(struct reg_conns *c)
 	return n;
 }
 
+/* Bytes of the last answer may still be on their way out of the kernel. */
+static bool has_unsent(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, SIOCOUTQ, &n) == 0 && n > 0;
+}
+
 unsigned int reg_conns_cut(struct reg_conns *c, const struct reg_served *source)
 {
 	unsigned int n = 0;
 
 	pthread_mutex_lock(&c->lock);
 	for (struct reg_conn *conn = c->first; conn; conn = conn->next)
-		if (conn->sending == source) {
+		if (conn->sending == source && (conn->busy || has_unsent(conn->fd))) {
 			cut(conn);
 			n++;
 		}

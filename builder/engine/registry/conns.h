@@ -25,7 +25,7 @@ struct reg_conn {
 	uint64_t since_usec; /* state below began */
 	bool busy;	     /* an answer is under way; else a request is waited for */
 	uint64_t window_usec, window_bytes;
-	struct reg_served *sending; /* straight from its file; a reference */
+	struct reg_served *sending; /* straight from its file, last; a reference */
 	/* for whoever answers; one request at a time */
 	char peer[64]; /* address without port */
 	uint64_t asked_usec;
