@@ -87,6 +87,40 @@ TEST(served, new_names_a_bundle_and_its_signatures)
 	CHECK(oci_digest_eq(&entry(s, "demo", tag)->manifest->digest, &sig.digest));
 }
 
+TEST(served, new_joins_signatures_of_one_thing)
+{
+	EB_CLEANUP(rl_free_p) struct reglayout *l = rl_new();
+	EB_CLEANUP(reg_served_unref_p) struct reg_served *s = NULL;
+	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor d = { .size = 0 };
+	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest m = { .n_items = 0 };
+	autofree char *tag = NULL;
+	autoerror struct eb_error *e = NULL;
+	const struct reg_entry *found;
+	struct oci_digest layer;
+
+	rl_manifest(l, "layer", NULL, NULL, &d);
+	rl_list(l, &d, "h.x/a:1", NULL, NULL);
+	for (int i = 0; i < 3; i++) {
+		EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor sig = { .size = 0 };
+
+		rl_manifest(l, i == 0 ? "first" : i == 1 ? "second" : "third", NULL, NULL, &sig);
+		rl_list(l, &sig, NULL, BND_ANN_SIGNS, d.digest.text);
+	}
+	rl_write(l, test_path("a.tar"));
+	s = rl_open(test_path("a.tar"));
+	CHECK_INT(s->n_signatures, 3);
+	CHECK_INT(s->n_manifests, 5);
+	CHECK_INT(s->n_entries, 2);
+	tag = eb_xasprintf("sha256-%s.sig", oci_digest_hex(&d.digest));
+	found = entry(s, "a", tag);
+	CHECK(found && !found->manifest->member && found->manifest->text);
+	CHECK_INT(found->manifest->size, strlen(found->manifest->text));
+	CHECK_OK(oci_manifest_parse(found->manifest->text, found->manifest->size, &m, &e), e);
+	CHECK_INT(m.n_items, 3);
+	oci_digest_of("third", 5, &layer);
+	CHECK(oci_digest_eq(&m.items[2].digest, &layer));
+}
+
 TEST(served, new_leaves_out_what_a_sparse_index_lacks)
 {
 	EB_CLEANUP(rl_free_p) struct reglayout *l = rl_new();

@@ -71,7 +71,7 @@ static json_t *describe(const struct reg_manifest *m)
 
 	eb_json_set_str(j, "mediaType", m->media_type);
 	eb_json_set_str(j, "digest", m->digest.text);
-	eb_json_set_u64(j, "size", m->member->size);
+	eb_json_set_u64(j, "size", m->size);
 	eb_json_set_str(j, "artifactType", m->artifact_type);
 	if (m->annotations)
 		eb_json_set(j, "annotations", json_incref(m->annotations));

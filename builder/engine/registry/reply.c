@@ -213,6 +213,18 @@ static enum MHD_Result reply_file(struct reg_request *q, unsigned int status,
 	return reg_reply(q, status, resp, bytes);
 }
 
+/* The text lives as long as the file, which lives as long as an answer. */
+static struct MHD_Response *from_manifest(const struct reg_manifest *m)
+{
+	struct MHD_Response *resp = dress(
+		MHD_create_response_from_buffer((size_t)m->size, m->text, MHD_RESPMEM_PERSISTENT),
+		m->media_type);
+
+	if (resp)
+		add_digest(resp, &m->digest);
+	return resp;
+}
+
 enum MHD_Result reg_reply_manifest(struct reg_request *q, const struct reg_manifest *m,
 				   struct reg_served *s)
 {
@@ -223,11 +235,13 @@ enum MHD_Result reg_reply_manifest(struct reg_request *q, const struct reg_manif
 	if (is_known(q, &m->digest))
 		return reply_not_modified(q, &m->digest);
 	if (m->reply && !atomic_load_explicit(&q->server->stopping, memory_order_relaxed))
-		return queue(q, MHD_HTTP_OK, m->reply, m->member->size);
-	resp = dress(from_file(q, s, m->member->offset, m->member->size), m->media_type);
+		return queue(q, MHD_HTTP_OK, m->reply, m->size);
+	if (m->text)
+		return reg_reply(q, MHD_HTTP_OK, from_manifest(m), m->size);
+	resp = dress(from_file(q, s, m->member->offset, m->size), m->media_type);
 	if (resp)
 		add_digest(resp, &m->digest);
-	return reply_file(q, MHD_HTTP_OK, resp, m->member->size, s);
+	return reply_file(q, MHD_HTTP_OK, resp, m->size, s);
 }
 
 static enum MHD_Result reply_unsatisfiable(struct reg_request *q, uint64_t size)
@@ -294,11 +308,6 @@ void reg_reply_prepare(struct reg_served *s)
 
 		if (!m->text || m->reply)
 			continue;
-		/* The text lives as long as the source, which lives as long as an answer. */
-		m->reply = dress(MHD_create_response_from_buffer((size_t)m->member->size, m->text,
-								 MHD_RESPMEM_PERSISTENT),
-				 m->media_type);
-		if (m->reply)
-			add_digest(m->reply, &m->digest);
+		m->reply = from_manifest(m);
 	}
 }

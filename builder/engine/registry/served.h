@@ -16,7 +16,8 @@ struct MHD_Response;
 /* A manifest or index, by digest. */
 struct reg_manifest {
 	struct oci_digest digest;
-	const struct oci_member *member;
+	uint64_t size;
+	const struct oci_member *member;  /* NULL for one that was made here: it has its text */
 	char *media_type, *artifact_type; /* artifact_type as a referrer's descriptor has it */
 	json_t *annotations;		  /* NULL = none; owned */
 	bool is_index, has_subject;

@@ -29,6 +29,7 @@ static void note_manifest(struct walk *w, const struct oci_descriptor *d,
 	struct reg_manifest *out = &w->s->manifests[w->s->n_manifests++];
 
 	*out = (struct reg_manifest){ .digest = d->digest, .is_index = m->is_index };
+	out->size = d->size;
 	out->member = oci_archive_find_blob(w->s->archive, &d->digest);
 	/* A document's own type decides; the descriptor's is for those without. */
 	out->media_type = eb_xstrdup(m->media_type ? m->media_type : d->media_type);
@@ -47,7 +48,7 @@ static void note_manifest(struct walk *w, const struct oci_descriptor *d,
 			if (!eb_add_u64(out->content_bytes, m->items[i].size, &out->content_bytes))
 				out->content_bytes = UINT64_MAX;
 	}
-	if (w->text_bytes + d->size <= REG_TEXT_MAX_BYTES) {
+	if (!out->member || w->text_bytes + d->size <= REG_TEXT_MAX_BYTES) {
 		out->text = eb_xmemdup(text, (size_t)d->size + 1);
 		w->text_bytes += d->size;
 	}
@@ -205,28 +206,91 @@ static int name_root(struct walk *w, const struct oci_descriptor *d, struct eb_e
 	return 0;
 }
 
-/* "sha256-<hex>.sig" beside everything that has the name of what is signed: where cosign looks. */
-static int name_signature(struct walk *w, const struct oci_descriptor *d, const char *signs,
-			  struct eb_error **err)
+/* cosign looks for all signatures of a thing in one manifest, "sha256-<hex>.sig"; a file may have
+ * one for each. Then the first one's place is taken by a manifest made here, with the layers of
+ * all; its configuration stays the first one's, which nobody reads. */
+static int merge_signatures(struct walk *w, const char *signs, struct oci_descriptor *ret,
+			    struct eb_error **err)
 {
-	struct oci_digest what;
+	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest all = { 0 };
+	const struct oci_manifest *index = oci_archive_index(w->s->archive);
+	autofree char *text = NULL;
+	size_t found = 0, n;
+	int r = 0;
+
+	for (size_t i = 0; i < index->n_items && r >= 0; i++) {
+		EB_CLEANUP(oci_manifest_release_p) struct oci_manifest m = { 0 };
+		const char *what = oci_descriptor_annotation(&index->items[i], BND_ANN_SIGNS);
+
+		if (!what || strcmp(what, signs) != 0 || found >= OCI_MAX_LAYERS)
+			continue;
+		r = oci_archive_manifest(w->s->archive, &index->items[i], found ? &m : &all, err);
+		if (found++ == 0 && r >= 0)
+			oci_descriptor_copy(&index->items[i], ret);
+		for (size_t k = 0; k < m.n_items && r >= 0; k++)
+			oci_manifest_add(&all, &m.items[k]);
+	}
+	if (r < 0 || found < 2)
+		return r;
+	text = oci_manifest_write(&all, &n);
+	oci_descriptor_release(ret);
+	oci_descriptor_of(OCI_MT_MANIFEST, text, n, ret);
+	r = eb_grow(&w->s->manifests, &w->alloc_manifests, w->s->n_manifests + 1,
+		    sizeof(*w->s->manifests), REG_MAX_DOCUMENTS, "documents", err);
+	if (r >= 0)
+		note_manifest(w, ret, &all, text);
+	return r;
+}
+
+/* A signature to be named once the documents are sorted. */
+struct signature {
+	struct oci_descriptor desc;
+	struct oci_digest signs;
+};
+
+/* One for each thing that is signed. */
+static int gather_signatures(struct walk *w, struct signature **ret, size_t *ret_n,
+			     struct eb_error **err)
+{
+	const struct oci_manifest *index = oci_archive_index(w->s->archive);
+	autojson json_t *seen = eb_json_object();
+	int r = 0;
+
+	*ret = eb_xcalloc(index->n_items + 1, sizeof(**ret));
+	for (size_t i = 0; i < index->n_items && r >= 0; i++) {
+		const char *what = oci_descriptor_annotation(&index->items[i], BND_ANN_SIGNS);
+		struct signature *one = &(*ret)[*ret_n];
+
+		if (!what || !oci_archive_find_blob(w->s->archive, &index->items[i].digest) ||
+		    oci_digest_parse(what, &one->signs, NULL) < 0)
+			continue;
+		w->s->n_signatures++;
+		if (json_object_get(seen, what))
+			continue;
+		eb_json_set(seen, what, json_true());
+		*ret_n += 1;
+		r = merge_signatures(w, what, &one->desc, err);
+	}
+	return r;
+}
+
+/* "sha256-<hex>.sig" beside everything that has the name of what is signed: where cosign looks. */
+static int name_signature(struct walk *w, const struct signature *sig, struct eb_error **err)
+{
 	size_t n = w->s->n_entries;
 
-	if (oci_digest_parse(signs, &what, NULL) < 0)
-		return 0;
-	w->s->n_signatures++;
 	for (size_t i = 0; i < n; i++) {
 		struct reg_entry *e = NULL;
 		int r;
 
-		if (!oci_digest_eq(&w->s->entries[i].manifest->digest, &what))
+		if (!oci_digest_eq(&w->s->entries[i].manifest->digest, &sig->signs))
 			continue;
-		r = add_entry(w, &d->digest, &e, err);
+		r = add_entry(w, &sig->desc.digest, &e, err);
 		if (r < 0 || !e)
 			return r;
 		e->host = w->s->entries[i].host ? eb_xstrdup(w->s->entries[i].host) : NULL;
 		e->path = eb_xstrdup(w->s->entries[i].path);
-		e->tag = eb_xasprintf("sha256-%s.sig", oci_digest_hex(&what));
+		e->tag = eb_xasprintf("sha256-%s.sig", oci_digest_hex(&sig->signs));
 	}
 	return 0;
 }
@@ -238,28 +302,33 @@ static int by_digest(const void *pa, const void *pb)
 	return strcmp(a->digest.text, b->digest.text);
 }
 
-static int walk_all(struct walk *w, struct eb_error **err)
+static int walk_documents(struct walk *w, struct signature **ret_sigs, size_t *ret_n,
+			  struct eb_error **err)
 {
 	const struct oci_manifest *index = oci_archive_index(w->s->archive);
 	int r = 0;
 
 	for (size_t i = 0; i < index->n_items && r >= 0; i++)
 		r = visit(w, &index->items[i], err);
-	if (r < 0)
-		return r;
-	if (w->s->n_manifests)
+	if (r >= 0)
+		r = gather_signatures(w, ret_sigs, ret_n, err);
+	if (r >= 0 && w->s->n_manifests)
 		qsort(w->s->manifests, w->s->n_manifests, sizeof(*w->s->manifests), by_digest);
+	return r;
+}
+
+static int walk_names(struct walk *w, const struct signature *sigs, size_t n, struct eb_error **err)
+{
+	const struct oci_manifest *index = oci_archive_index(w->s->archive);
+	int r = 0;
+
 	for (size_t i = 0; i < index->n_items && r >= 0; i++)
 		if (oci_descriptor_annotation(&index->items[i], BND_ANN_ROOT))
 			r = name_root(w, &index->items[i], err);
 		else
 			r = name_image(w, &index->items[i], err);
-	for (size_t i = 0; i < index->n_items && r >= 0; i++) {
-		const char *signs = oci_descriptor_annotation(&index->items[i], BND_ANN_SIGNS);
-
-		if (signs)
-			r = name_signature(w, &index->items[i], signs, err);
-	}
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = name_signature(w, &sigs[i], err);
 	return r;
 }
 
@@ -267,10 +336,17 @@ int reg_walk(struct reg_served *s, struct eb_error **err)
 {
 	struct walk w = { .s = s, .seen = eb_json_object() };
 	const char *path = oci_archive_path(s->archive), *slash = strrchr(path, '/');
+	struct signature *sigs = NULL;
+	size_t n = 0;
 	int r;
 
 	s->title = eb_xstrdup(slash ? slash + 1 : path);
-	r = walk_all(&w, err);
+	r = walk_documents(&w, &sigs, &n, err);
+	if (r >= 0)
+		r = walk_names(&w, sigs, n, err);
+	for (size_t i = 0; i < n; i++)
+		oci_descriptor_release(&sigs[i].desc);
+	free(sigs);
 	json_decref(w.seen);
 	return r;
 }
