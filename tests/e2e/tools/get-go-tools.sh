@@ -24,7 +24,9 @@ version_of() {
 	# Debian 12 has 0.4.7, which cannot read zstd layers.
 	umoci) echo github.com/opencontainers/umoci cmd/umoci v0.6.0 ;;
 	registry) echo github.com/distribution/distribution/v3 cmd/registry v3.0.0 ;;
-	*) echo "get-go-tools.sh: no tool '$1': expected crane, regctl, oras, umoci or registry" >&2; return 2 ;;
+	# The distribution specification's own test of registries; it has no tagged versions.
+	oci-conformance) echo github.com/opencontainers/distribution-spec/conformance . v0.0.0-20260831232431-97274622c111 ;;
+	*) echo "get-go-tools.sh: no tool '$1': expected crane, regctl, oras, umoci, registry or oci-conformance" >&2; return 2 ;;
 	esac
 }
 
@@ -85,7 +87,7 @@ exec 9>"$DIR/.lock"
 flock 9
 TMP=$(mktemp -d "$DIR/build.XXXXXX")
 trap 'rm -rf "$TMP"' EXIT
-[ $# -gt 0 ] || set -- crane regctl oras umoci
+[ $# -gt 0 ] || set -- crane regctl oras umoci oci-conformance
 missing=()
 for tool; do
 	read -r _ _ version < <(version_of "$tool") || exit 2
