@@ -55,12 +55,15 @@ int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
 	s->http = (struct eb_http_options){ .stall_timeout_sec = (unsigned int)a->timeout_sec,
 					    .connect_timeout_sec = (unsigned int)a->timeout_sec,
 					    .attempts = (unsigned int)a->tries };
+	s->temp_dir = realpath(env_temp_dir(), NULL);
+	s->pip = (struct pkg_pip){ env_client(env), s->temp_dir ? s->temp_dir : "/tmp" };
 	s->fetch = (struct pkg_fetch_options){ .cache = &s->cache,
 					       .mirrors = s->mirrors,
 					       .source_dirs = a->sources.items,
 					       .offline = a->offline,
 					       .http = &s->http,
-					       .progress = env->progress };
+					       .progress = env->progress,
+					       .pip = &s->pip };
 	s->repo = (struct pkg_repo_options){ .cache = &s->cache,
 					     .mirrors = s->mirrors,
 					     .keyring = a->keyring,
@@ -90,5 +93,7 @@ void setup_release(struct setup *s)
 {
 	pkg_mirrors_free(s->mirrors);
 	s->mirrors = NULL;
+	free(s->temp_dir);
+	s->temp_dir = NULL;
 	pkg_cache_release(&s->cache);
 }

@@ -9,6 +9,7 @@
 #include "pkg/debrepo.h"
 #include "pkg/gobuild.h"
 #include "pkg/mirror.h"
+#include "pkg/pip.h"
 
 enum { SETUP_MAX_TIMEOUT = 86400, SETUP_MAX_TRIES = 100 };
 
@@ -65,6 +66,8 @@ struct setup {
 	struct pkg_cache cache;
 	struct pkg_mirrors *mirrors;
 	struct eb_http_options http;
+	char *temp_dir; /* absolute */
+	struct pkg_pip pip;
 	struct pkg_fetch_options fetch;
 	struct pkg_repo_options repo;
 	struct pkg_go_options go;

@@ -176,6 +176,29 @@ static int list_programs(struct lister *l, struct eb_error **err)
 	return 0;
 }
 
+/* What a tool makes of the others: after them, with the paths of the image. */
+static void list_built(struct lister *l)
+{
+	const struct rcp_lock *lock = l->stage->lock;
+
+	for (size_t i = 0; i < lock->n_built; i++) {
+		const struct rcp_locked_built *b = &lock->built[i];
+		const struct pkg_input in = {
+			.kind = PKG_INPUT_ARCHIVE,
+			.what = eb_arena_printf(l->arena, "%s made by %s (%s)", b->name, b->tool,
+						b->arch),
+			.name = b->name,
+			.version = "",
+			.group = group_of(l, b->name),
+			.sha256 = b->sha256,
+			.size = b->size,
+		};
+
+		if (strcmp(b->arch, l->arch) == 0)
+			append(l, &in, NULL);
+	}
+}
+
 static int list_stage(struct lister *l, struct eb_error **err)
 {
 	int r;
@@ -186,7 +209,11 @@ static int list_stage(struct lister *l, struct eb_error **err)
 		r = list_archives(l, err);
 	if (r >= 0)
 		r = list_files(l, err);
-	return r < 0 ? r : list_programs(l, err);
+	if (r >= 0)
+		r = list_programs(l, err);
+	if (r >= 0)
+		list_built(l);
+	return r;
 }
 
 int img_inputs_list(const struct img_chain *c, const char *arch, struct eb_arena *arena,
@@ -198,7 +225,7 @@ int img_inputs_list(const struct img_chain *c, const char *arch, struct eb_arena
 	for (size_t s = 0; s < c->n; s++)
 		max += c->stage[s].lock->n_packages + c->stage[s].lock->n_wheels +
 		       c->stage[s].recipe->n_archives + c->stage[s].recipe->n_entries +
-		       c->stage[s].recipe->n_go;
+		       c->stage[s].recipe->n_go + c->stage[s].lock->n_built;
 	to.items = eb_xcalloc(max, sizeof(*to.items));
 	to.asked = eb_xcalloc(max, sizeof(*to.asked));
 	to.first = eb_xcalloc(c->n + 1, sizeof(*to.first));

@@ -8,6 +8,7 @@
 #include "image/image.h"
 #include "image/others.h"
 #include "image/programs.h"
+#include "image/python.h"
 #include "pkg/resolve.h"
 
 #define IMG_ONLY_DEBIAN "debian"
@@ -93,7 +94,11 @@ static int measure(const struct img_relock_options *o, struct img_chain *c, stru
 
 	env.epoch_sec = -1;
 	rcp_lock_clear_results(lock);
+	/* Made below, of what the recipe says now. */
+	lock->n_built = 0;
 	r = img_fetch(&env, &all, 1, err);
+	if (r >= 0)
+		r = img_python_bytecode(&env, c, err);
 	if (r >= 0)
 		r = img_image_plan(s, c, NULL, 0, IMG_TRUST_PARENTS, &image, err);
 	if (r < 0)
@@ -177,6 +182,7 @@ static int choose_inputs(const struct img_relock_options *o, struct img_chain *c
 	const struct rcp_recipe *rcp = img_recipe(c);
 	struct rcp_lock **now = &c->stage[c->n - 1].lock;
 	EB_AUTOBUF(review, LOCK_MAX_BYTES);
+	bool wheels;
 	int r;
 
 	r = check_only(o, rcp, err);
@@ -190,11 +196,15 @@ static int choose_inputs(const struct img_relock_options *o, struct img_chain *c
 		r = load_old(rcp, now, err);
 	if (r < 0)
 		return r;
+	wheels = res->new_inputs || (o->update && !o->only) ||
+		 rcp_lock_state(*now, &c->recipes) != RCP_LOCK_ANSWERS;
 	res->new_inputs |= o->update || rcp_lock_state(*now, &c->recipes) != RCP_LOCK_ANSWERS;
 	rcp_lock_clear_others(*now);
 	r = img_lock_others(o->env, rcp, old, o->update, o->only, *now, &review, err);
 	if (r >= 0)
 		r = img_programs_lock(o->env, rcp, old, *now, err);
+	if (r >= 0 && wheels)
+		r = img_python_wheels(o->env, c, err);
 	if (r < 0)
 		return r;
 	res->review = eb_buf_take(&review);

@@ -8,9 +8,11 @@
 #include "base/span.h"
 #include "base/pool.h"
 #include "image/emit.h"
+#include "image/python.h"
 #include "pkg/deb.h"
 #include "pkg/deb_tree.h"
 #include "pkg/tarball.h"
+#include "pkg/wheel_tree.h"
 #include "rootfs/fixups.h"
 
 struct builder {
@@ -105,13 +107,16 @@ static int add_archive(struct builder *b, size_t i, unsigned int origin, int64_t
 		       struct eb_error **err)
 {
 	const struct rcp_archive *a = b->inputs.asked[i].archive;
-	const struct pkg_archive_place p = { .strip = a->strip,
-					     .subpath = a->subpath,
-					     .to = a->to + 1,
-					     .uid = a->uid,
-					     .gid = a->gid,
-					     .epoch_sec = epoch };
+	/* What a tool has built is in the places of the image already. */
+	struct pkg_archive_place p = { .subpath = "", .to = "", .epoch_sec = epoch };
 
+	if (a)
+		p = (struct pkg_archive_place){ .strip = a->strip,
+						.subpath = a->subpath,
+						.to = a->to + 1,
+						.uid = a->uid,
+						.gid = a->gid,
+						.epoch_sec = epoch };
 	return pkg_archive_to_tree(b->tree, origin, b->index[i], &p, err);
 }
 
@@ -137,8 +142,18 @@ static int add_file(struct builder *b, size_t i, unsigned int origin, int64_t ep
 	return r;
 }
 
+static int add_wheel(struct builder *b, size_t i, size_t s, unsigned int origin,
+		     const struct rfs_merge_options *o, struct eb_error **err)
+{
+	struct pkg_wheel_scheme scheme;
+
+	img_python_scheme(b->chain->stage[s].recipe, b->arena, &scheme);
+	return pkg_wheel_to_tree(b->tree, origin, (const struct pkg_wheel *)b->index[i], &scheme, o,
+				 err);
+}
+
 /* How the members of each kind become entries of the tree. */
-static int add_input(struct builder *b, size_t i, unsigned int origin,
+static int add_input(struct builder *b, size_t i, size_t s, unsigned int origin,
 		     const struct rfs_merge_options *o, struct eb_error **err)
 {
 	const struct pkg_input *in = &b->inputs.items[i];
@@ -156,7 +171,7 @@ static int add_input(struct builder *b, size_t i, unsigned int origin,
 	case PKG_INPUT_FILE:
 		return add_file(b, i, origin, o->epoch_sec, err);
 	case PKG_INPUT_WHEEL:
-		break;
+		return add_wheel(b, i, s, origin, o, err);
 	}
 	return eb_throw(err, EB_E_UNSUPPORTED, "%s: cannot be put into an image", in->what);
 }
@@ -177,7 +192,7 @@ static int add_inputs(struct builder *b, size_t s, struct eb_error **err)
 		unsigned int origin = rfs_tree_origin(b->tree, RFS_ORIGIN_PACKAGE,
 						      in->items[i].name, (unsigned int)i,
 						      (unsigned int)s);
-		int r = add_input(b, i, origin, &o, err);
+		int r = add_input(b, i, s, origin, &o, err);
 
 		if (r < 0 && asked)
 			return eb_prefix(err, r, "%s:%u:%u", asked->file, asked->line,

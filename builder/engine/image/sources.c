@@ -7,6 +7,7 @@
 #include "image/inputs.h"
 #include "image/others.h"
 #include "image/programs.h"
+#include "image/python.h"
 #include "pkg/input.h"
 
 enum { LIBRARY_MAX_BYTES = 16 * 1024 * 1024, MAX_SOURCES = 200000 };
@@ -35,23 +36,76 @@ static bool among(const char *arch, const char *const *arches, size_t n)
 	return false;
 }
 
+static struct pkg_source package_source(const struct rcp_locked_package *p,
+					const struct rcp_lock *lock, struct eb_arena *arena)
+{
+	return (struct pkg_source){
+		.what = eb_arena_printf(arena, "package %s %s (%s)", p->name, p->version,
+					p->deb_arch),
+		.archive = p->archive,
+		.path = p->path,
+		.sha256 = p->sha256,
+		.size = p->size,
+		.locked_sec = lock->epoch_sec,
+	};
+}
+
 static int add_lock(struct source_list *l, const struct rcp_lock *lock, const char *const *arches,
 		    size_t n_arches, struct eb_error **err)
 {
 	for (size_t i = 0; i < lock->n_packages; i++) {
 		const struct rcp_locked_package *p = &lock->packages[i];
-		struct pkg_source s = { .archive = p->archive,
-					.path = p->path,
-					.sha256 = p->sha256,
-					.size = p->size,
-					.locked_sec = lock->epoch_sec };
+		struct pkg_source s = package_source(p, lock, l->arena);
 		int r;
 
 		if (!among(p->arch, arches, n_arches))
 			continue;
-		s.what = eb_arena_printf(l->arena, "package %s %s (%s)", p->name, p->version,
-					 p->deb_arch);
 		r = add_source(l, &s, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_wheels(struct source_list *l, const struct rcp_lock *lock, const char *const *arches,
+		      size_t n_arches, struct eb_error **err)
+{
+	for (size_t i = 0; i < lock->n_wheels; i++) {
+		const struct rcp_locked_wheel *w = &lock->wheels[i];
+		const struct pkg_source s = {
+			.what = eb_arena_printf(l->arena, "wheel %s %s (%s)", w->name, w->version,
+						w->arch),
+			.path = w->file,
+			.wheel = w->file,
+			.name = w->name,
+			.version = w->version,
+			.sha256 = w->sha256,
+			.size = w->size,
+			.locked_sec = lock->epoch_sec,
+		};
+		int r = among(w->arch, arches, n_arches) ? add_source(l, &s, err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What makes the bytecode of stage s, if it is to be made: packages for this machine. */
+static int add_tools(struct source_list *l, const struct img_env *env, const struct img_chain *c,
+		     size_t s, const char *const *arches, size_t n_arches, struct eb_error **err)
+{
+	struct img_chain upto = img_chain_upto(c, s);
+	const struct rcp_locked_package *p;
+	bool needed = false;
+	size_t at = 0;
+
+	for (size_t i = 0; i < n_arches; i++)
+		needed = needed || !img_python_has(env, &upto, arches[i]);
+	while (needed && (p = img_python_tool(env, &upto, &at)) != NULL) {
+		struct pkg_source source = package_source(p, c->stage[s].lock, l->arena);
+		int r = add_source(l, &source, err);
+
 		if (r < 0)
 			return r;
 	}
@@ -149,8 +203,13 @@ static int add_need(struct source_list *l, const struct img_env *env, const stru
 	size_t n_arches = need->arches ? need->n_arches : rcp->n_architectures;
 
 	for (size_t s = 0; s < need->chain->n; s++) {
-		int r = add_lock(l, need->chain->stage[s].lock, arches, n_arches, err);
+		const struct rcp_lock *lock = need->chain->stage[s].lock;
+		int r = add_lock(l, lock, arches, n_arches, err);
 
+		if (r >= 0)
+			r = add_wheels(l, lock, arches, n_arches, err);
+		if (r >= 0)
+			r = add_tools(l, env, need->chain, s, arches, n_arches, err);
 		if (r < 0)
 			return r;
 	}
@@ -166,18 +225,24 @@ static int add_need(struct source_list *l, const struct img_env *env, const stru
 	return add_codec(l, env, need->chain, err);
 }
 
-static int remake_programs(const struct img_env *env, const struct img_need *need,
-			   struct eb_error **err)
+/* Programs and bytecode that the locks name and the cache lacks. */
+static int remake(const struct img_env *env, const struct img_need *need, struct eb_error **err)
 {
 	const struct rcp_recipe *rcp = img_recipe(need->chain);
 	const char *const *arches = need->arches ? need->arches : rcp->architectures;
 	size_t n_arches = need->arches ? need->n_arches : rcp->n_architectures;
 	int r = 0;
 
-	for (size_t s = 0; s < need->chain->n; s++)
-		for (size_t i = 0; i < n_arches && r >= 0; i++)
-			r = img_programs_remake(env, need->chain->stage[s].recipe,
-						need->chain->stage[s].lock, arches[i], err);
+	for (size_t s = 0; s < need->chain->n; s++) {
+		struct img_chain upto = img_chain_upto(need->chain, s);
+
+		for (size_t i = 0; i < n_arches && r >= 0; i++) {
+			r = img_programs_remake(env, upto.stage[s].recipe, upto.stage[s].lock,
+						arches[i], err);
+			if (r >= 0)
+				r = img_python_remake(env, &upto, arches[i], err);
+		}
+	}
 	return r;
 }
 
@@ -194,7 +259,7 @@ int img_fetch(const struct img_env *env, const struct img_need *needs, size_t n,
 		r = pkg_fetch(env->fetch, l.items, l.n, err);
 	free(l.items);
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = remake_programs(env, &needs[i], err);
+		r = remake(env, &needs[i], err);
 	return r;
 }
 

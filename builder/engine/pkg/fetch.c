@@ -120,7 +120,7 @@ static int check_source(const struct pkg_source *s, struct eb_error **err)
 	if (!eb_is_hex(s->sha256, EB_SHA256_HEX))
 		return eb_throw(err, EB_E_FORMAT, "%s: '%.80s' is not a SHA-256 in lower-case hex",
 				s->what, s->sha256);
-	if (!s->url && (!s->archive || !s->path))
+	if (!s->url && !s->wheel && (!s->archive || !s->path))
 		return eb_throw(err, EB_E_FORMAT, "%s: neither a URL nor a path in an archive",
 				s->what);
 	if (s->path && !eb_path_is_clean(s->path))
@@ -272,6 +272,8 @@ static int run(struct fetch *f, struct eb_error **err)
 
 	from_this_machine(f);
 	if (!f->o->offline)
+		r = fetch_from_pip(f, err);
+	if (r >= 0 && !f->o->offline)
 		r = fetch_from_network(f, err);
 	if (r >= 0)
 		r = first_failure(f, err);

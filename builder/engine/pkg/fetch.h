@@ -8,6 +8,7 @@
 struct eb_http_options;
 struct eb_progress;
 struct pkg_mirrors;
+struct pkg_pip;
 
 struct pkg_source {
 	const char *what;	      /* "package libc6 2.41-12 (amd64)" */
@@ -15,6 +16,9 @@ struct pkg_source {
 	const char *path;	      /* below the archive */
 	const char *url;	      /* tried before the mirrors; NULL = mirrors only */
 	const char *const *more_urls; /* tried after `url`; NULL-terminated, may be NULL */
+	/* Of a wheel: its file's name, which pip is asked for when no directory has it, and what it
+	 * is of; NULL = no wheel. */
+	const char *wheel, *name, *version;
 	const char *sha256;
 	uint64_t size; /* UINT64_MAX = unknown */
 	int64_t locked_sec;
@@ -30,6 +34,7 @@ struct pkg_fetch_options {
 	unsigned int parallel;		    /* 0 = as in http */
 	const struct eb_http_options *http; /* NULL = the defaults */
 	struct eb_progress *progress;
+	const struct pkg_pip *pip; /* for wheels; NULL = there are none */
 };
 
 /* All of them, those already in the cache untouched. The first failure by order is reported, after

@@ -56,6 +56,8 @@ struct fetch {
 	uint64_t bytes_fetched;
 };
 
+/* Wheels that are still missing, by pip. A failure is that of the whole fetch. */
+int fetch_from_pip(struct fetch *f, struct eb_error **err) EB_MUST_CHECK;
 /* Note that one place failed for the item: code is positive. */
 void fetch_cause(struct fetch_item *it, int code, const char *where, const char *why);
 /* The item failed for good by an error of this machine; takes e. */

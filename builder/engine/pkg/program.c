@@ -64,9 +64,13 @@ static int run_open(struct run *r, const struct pkg_program *p, struct eb_error 
 	return eb_write(w, p->in, p->n_in, err);
 }
 
-/* fd of the child is `from`, or /dev/null. */
-static int put(posix_spawn_file_actions_t *fa, int from, int fd)
+/* fd of the child is `file` if there is one, else `from`, else /dev/null. */
+static int put(posix_spawn_file_actions_t *fa, int from, const char *file, int fd)
 {
+	if (file)
+		return posix_spawn_file_actions_addopen(
+			fa, fd, file, fd == STDIN_FILENO ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC,
+			0600);
 	if (from >= 0)
 		return posix_spawn_file_actions_adddup2(fa, from, fd);
 	return posix_spawn_file_actions_addopen(fa, fd, "/dev/null",
@@ -80,11 +84,11 @@ static int spawn(const struct run *r, const struct pkg_program *p, pid_t *ret)
 
 	if (e)
 		return e;
-	e = put(&fa, r->in, STDIN_FILENO);
-	e = e ? e : put(&fa, r->out, STDOUT_FILENO);
-	e = e ? e : put(&fa, r->messages, STDERR_FILENO);
+	e = put(&fa, r->in, p->in_file, STDIN_FILENO);
+	e = e ? e : put(&fa, r->out, p->out_file, STDOUT_FILENO);
+	e = e ? e : put(&fa, r->messages, NULL, STDERR_FILENO);
 	if (r->status >= 0)
-		e = e ? e : put(&fa, r->status, PKG_PROGRAM_STATUS_FD);
+		e = e ? e : put(&fa, r->status, NULL, PKG_PROGRAM_STATUS_FD);
 	e = e ? e
 	      : posix_spawn_file_actions_addclosefrom_np(
 			&fa, r->status >= 0 ? PKG_PROGRAM_STATUS_FD + 1 : PKG_PROGRAM_STATUS_FD);

@@ -16,7 +16,9 @@ struct pkg_program {
 	const char *dir;	 /* where it runs; NULL = in the working directory */
 	const void *in;		 /* n_in bytes for its standard input; NULL = none */
 	size_t n_in;
-	const char *install; /* what to do when it is not there, the hint of that error */
+	const char *in_file;  /* instead of `in`: opened as its standard input; NULL = none */
+	const char *out_file; /* instead of `out`: made anew, mode 0600, for its standard output */
+	const char *install;  /* what to do when it is not there, the hint of that error */
 	/* What it wrote is appended, the buffers' caps are the limits (EB_E_LIMIT). NULL = dropped.
 	 * status is what it wrote to file descriptor 3, which is closed when NULL. */
 	struct eb_buf *out, *messages, *status;

@@ -62,6 +62,12 @@ def packages():
                    {"usr/bin/core": (noise("core" + a, 400_000), 0o755)})
         yield make(fields("app", arch=a, Depends="core (>= 1), app-data (= 1)"),
                    {"usr/bin/app": (noise("app" + a, 900_000), 0o755), "usr/bin/start": "app"})
+        # What wheels are chosen for, and a distribution that comes as a package.
+        yield make(fields("libc6", "2.41-12", a), {})
+        yield make(fields("python3.13", "3.13.5-2", a, Depends="libc6"), {"usr/bin/python3.13": (b"#!\n", 0o755)})
+        yield make(fields("python3-given", "2.5-1", a, Depends="python3.13"), {
+            "usr/lib/python3/dist-packages/given.py": b"",
+            "usr/lib/python3/dist-packages/Given-2.5.dist-info/METADATA": b"Name: Given\nVersion: 2.5\n"})
         yield make(fields("libzstd1", arch=a),
                    {f"usr/lib/{TRIPLETS[a]}/libzstd.so.1.5": libzstd(a),
                     f"usr/lib/{TRIPLETS[a]}/libzstd.so.1": "libzstd.so.1.5"})
