@@ -15,7 +15,7 @@
  * timer, which any byte resets, is there for what the keeper could not see. */
 enum { MHD_LATER_SEC = 30, POOL_BYTES = 16 * 1024, KEEPER_MSEC = 1000, DRAIN_STEP_MSEC = 20 };
 
-static void log_mhd(void *cls EB_UNUSED, const char *fmt, va_list ap)
+EB_PRINTF(2, 0) static void log_mhd(void *cls EB_UNUSED, const char *fmt, va_list ap)
 {
 	char line[512];
 	size_t n;
