@@ -70,6 +70,9 @@ test_clients() {
 	if [ "$(jq '.signatures | length' "$T/inspect.json")" -gt 0 ]; then
 		check_match "and its signature by cosign's tag" 'simplesigning' curl -sf "$URL_plain/v2/${WHOLE%:*}/manifests/${ROOT_DIGEST/:/-}.sig"
 	fi
+	check "ess-bundle pull makes a file of it" "$ESS" pull --plain-http "$HOST_plain/$WHOLE" -o "$T/pulled.tar"
+	check "with the same bytes" cmp "$BUNDLE" "$T/pulled.tar"
+	rm -f "$T/pulled.tar"
 	if have crane; then
 		check "crane pulls the whole bundle" crane pull --format oci "$HOST_plain/$WHOLE" "$T/whole"
 		check "with every blob" test "$(find "$T/whole/blobs" -type f | wc -l)" -ge \
