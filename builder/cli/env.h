@@ -61,6 +61,8 @@ unsigned int env_jobs(struct cmd_env *env);
 /* A password: from COSIGN_PASSWORD (may be empty), else asked on the terminal without echo (twice
  * with `confirm`). EB_E_USAGE when there is neither. Free with env_password_free(), which wipes. */
 int env_password(const char *what, bool confirm, char **ret, struct eb_error **err) EB_MUST_CHECK;
+/* The same from the terminal alone; EB_E_USAGE when there is none. */
+int env_ask_password(const char *what, char **ret, struct eb_error **err) EB_MUST_CHECK;
 void env_password_free(char **password);
 
 /* Data on stdout. Failures (disk full, reader gone) are kept and reported when the command ends. */

@@ -82,6 +82,18 @@ static int ask_twice(int tty, const char *what, bool confirm, char **ret, struct
 	return r;
 }
 
+int env_ask_password(const char *what, char **ret, struct eb_error **err)
+{
+	autofd int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (tty < 0)
+		return eb_hint(err,
+			       eb_throw(err, EB_E_USAGE,
+					"no password for %s: there is no terminal to ask on", what),
+			       "give it on standard input, with --password-stdin");
+	return ask_twice(tty, what, false, ret, err);
+}
+
 int env_password(const char *what, bool confirm, char **ret, struct eb_error **err)
 {
 	const char *v = getenv("COSIGN_PASSWORD");

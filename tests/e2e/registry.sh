@@ -1,5 +1,5 @@
 #!/bin/bash
-# registry.sh [BUNDLE]: push and pull against real registries: Debian's (2.8) with TLS and a password, and
+# registry.sh [BUNDLE]: push, pull and copy with real registries: Debian's (2.8) with TLS and a password, and
 # distribution 3, built by tools/get-go-tools.sh. Peers read what was pushed; runs that are killed go on.
 . "$(dirname "$0")/lib.sh"
 need python3 skopeo docker-registry openssl perl
@@ -108,6 +108,48 @@ done <"$T/images"
 read -r _ REF _ <"$T/images"
 check "skopeo copies one out, all platforms" \
 	skopeo copy --all --src-tls-verify=false "docker://$PLAIN/air/gap/${REF#*/}" "oci:$T/out"
+
+# --- copy, in all directions ---
+digest_is() { # NAME DIGEST COMMAND...: its last line is that digest
+	check "$1" "${@:3}"
+	check_equal "$1: the digest stays" "$2" "$(tail -n 1 "$OUT")"
+}
+read -r _ REF DIGEST _ <"$T/images"
+SRC=$PLAIN/air/gap/${REF#*/}
+digest_is "copy inside a registry" "$DIGEST" "$ESS" copy "$SRC" "$PLAIN/copy/one:1" --plain-http
+digest_is "copy into a folder" "$DIGEST" "$ESS" copy "$SRC" "oci:$T/l:one" --plain-http
+digest_is "copy from there into a file" "$DIGEST" "$ESS" copy "oci:$T/l:one" "oci-archive:$T/one.tar:x"
+check_equal "skopeo reads that" "$DIGEST" \
+	"sha256:$(skopeo inspect --raw "oci-archive:$T/one.tar:x" | sha256sum | cut -d' ' -f1)"
+check "skopeo writes a layout of it" skopeo copy --all "oci-archive:$T/one.tar:x" "oci:$T/by-skopeo"
+digest_is "which we read" "$DIGEST" "$ESS" copy "oci:$T/by-skopeo" "$PLAIN/copy/back:1" --plain-http
+check "skopeo copies into the registry" skopeo copy --all --dest-tls-verify=false "oci:$T/by-skopeo" "docker://$PLAIN/copy/skopeo:1"
+digest_is "which we read, too" "$DIGEST" "$ESS" copy "$PLAIN/copy/skopeo:1" "oci-archive:$T/two.tar" --plain-http
+check "all images of a bundle" "$ESS" copy "$BUNDLE" "oci-archive:$T/all.tar"
+check_equal "have their names" "$(wc -l <"$T/images")" "$(tar -xOf "$T/all.tar" index.json | grep -o io.containerd.image.name | wc -l)"
+rm -rf "$T/all.tar" "$T/one.tar" "$T/two.tar" "$T/by-skopeo"
+check_rc "which of them is to be said: 2" 2 "$ESS" copy "$BUNDLE" "$PLAIN/copy/which" --plain-http
+check "with what hangs on it" "$ESS" copy "$PLAIN/air/gap/$NAME" "$PLAIN/copy/all:1" --referrers --plain-http
+check_match "its signatures are there" '^sha256-[0-9a-f]{64}\.sig$' "$ESS" tags "$PLAIN/copy/all" --plain-http
+digest_is "one platform alone" "$DIGEST" "$ESS" copy "$SRC" "$PLAIN/copy/one:1" --plain-http
+check_match "has another digest, which is said" 'alone: the digest is' "$ESS" copy "$SRC" "$PLAIN/copy/arch:1" --platform "linux/$ARCH" --plain-http
+check_rc "no such platform: 4" 4 "$ESS" copy "$SRC" "$PLAIN/copy/arch:1" --platform plan9/mips --plain-http
+
+# --- tags, delete, login, logout ---
+check_match "tags" '^1$' "$ESS" tags "$PLAIN/copy/one" --plain-http
+check_rc "the last tag is kept: 9" 9 "$ESS" delete "$PLAIN/copy/one:1" --plain-http
+check "but for --force" "$ESS" delete "$PLAIN/copy/one@$DIGEST" --force --plain-http
+check_rc "then it is gone: 4" 4 "$ESS" copy "$PLAIN/copy/one:1" "oci:$T/gone" --plain-http
+rm "$T/docker/config.json"
+login() { printf '%s\n' "$1" | "$ESS" login "$LOCKED" -u me --password-stdin; }
+check_rc "login with a wrong password: 5" 5 login wrong
+check "login" login secret
+check_equal "for nobody else to read" 600 "$(stat -c %a "$XDG_RUNTIME_DIR/containers/auth.json")"
+check "and it is used" "$ESS" tags "$LOCKED/air/gap/${NAME%%:*}"
+check "skopeo can use it, too" skopeo list-tags --tls-verify=false "docker://$LOCKED/air/gap/${NAME%%:*}"
+check "logout" "$ESS" logout "$LOCKED"
+check_rc "and it is forgotten: 5" 5 "$ESS" tags "$LOCKED/air/gap/${NAME%%:*}"
+check_rc "twice is once too often: 4" 4 "$ESS" logout "$LOCKED"
 
 # --- killed ---
 # Restarted until it is through: each time from where the last one was.
