@@ -201,8 +201,8 @@ int oci_request_throw(struct oci_request *q, struct eb_error **err)
 		return eb_hint(err, r, "ess-bundle login %s", host);
 	case 413:
 		return eb_hint(err, r,
-			       "a proxy before the registry limits the size of requests; see "
-			       "--chunk-size, or raise its limit");
+			       "a proxy before the registry limits the size of requests; raise its "
+			       "limit (client_max_body_size of nginx)");
 	default:
 		return r;
 	}
