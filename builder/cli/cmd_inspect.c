@@ -118,9 +118,9 @@ const struct cmd cmd_inspect = {
 	.group = CMD_LOOK,
 	.summary = "show what a bundle holds",
 	.synopsis = "[OPTION]... FILE",
-	.description =
-		"Shows what the documents of a bundle say and checks all of it but its layers: quick "
-		"on any size. Nothing is unpacked.",
+	.description = "Shows what the documents of a bundle say and checks all of it but its "
+		       "layers: quick "
+		       "on any size. Nothing is unpacked.",
 	.options = options,
 	.args_size = sizeof(struct args),
 	.uses = CMD_JSON,

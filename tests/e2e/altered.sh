@@ -90,7 +90,7 @@ for kind in $(cut -f1 "$T/places" | uniq); do
 		"$BEND" flip "$X" "$offset" $((n % 7))
 		case $kind in
 		end) says="end of the file|tar header at offset" ;;
-		header) says="${member##*/}|tar header at offset [0-9]+, after member" ;;
+		header) says="${member##*/}|tar header at offset [0-9]+" ;;
 		*) says="${member##*/}" ;;
 		esac
 		refused "$kind of $member at $offset" "$says" verify unpack sign rebuild diff_files
