@@ -1,5 +1,6 @@
 #include "testrepo.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <sys/stat.h>
 
@@ -30,7 +31,9 @@ static int copy_entry(const char *path, const struct stat *st, int flag, struct 
 	(void)st;
 	(void)ftw;
 	if (flag == FTW_D) {
-		mkdir(to, 0755);
+		CHECK_INT(mkdir(to, 0755) == 0 || errno == EEXIST, 1);
+	} else if (flag != FTW_F) {
+		test_fail(__FILE__, __LINE__, "cannot read %s", path);
 	} else {
 		EB_AUTOBUF(b, MAX_FILE);
 
