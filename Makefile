@@ -62,7 +62,9 @@ CFLAGS ?= -g
 BASE_CFLAGS := -std=gnu17 $(OPT) $(CFLAGS) $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SANFLAGS) $(EXTRA_CFLAGS) \
 	-ffile-prefix-map=$(ROOT)=. -DEB_VERSION='"$(VERSION)"' -DEB_LAZY=$(LAZY) -include oci/base/compat.h $(PKG_CFLAGS)
 LDFLAGS ?=
-BASE_LDFLAGS := $(LDFLAGS) $(SANFLAGS) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+# The sanitizers' libraries have their own crypt_r() and others, which call the real ones: those must be there.
+BASE_LDFLAGS := $(LDFLAGS) $(SANFLAGS) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack \
+	$(if $(SAN),-Wl$(comma)--no-as-needed,-Wl$(comma)--as-needed)
 LIBS := $(PKG_LIBS) -ldl
 
 OCI_SRC := $(sort $(wildcard oci/*/*.c))
