@@ -480,6 +480,62 @@ static const char *others_of(const char *more)
 	return hex;
 }
 
+static struct rcp_lock *carried(const char *version, const char *sum)
+{
+	struct rcp_lock *l = rcp_lock_new("server");
+	struct rcp_locked_blob index = { .kind = RCP_BLOB_INDEX,
+					 .version = version,
+					 .media_type = "application/vnd.oci.image.index.v1+json",
+					 .sha256 = sum,
+					 .size = 10 };
+	struct rcp_locked_blob layer = { .arch = "amd64",
+					 .kind = RCP_BLOB_LAYER,
+					 .media_type = "application/vnd.oci.image.layer.v1.tar",
+					 .sha256 = HEX,
+					 .size = 2048 };
+
+	rcp_lock_add_blob(l, &layer);
+	rcp_lock_add_blob(l, &index);
+	return l;
+}
+
+TEST(lock, blobs_of_an_image_are_written_and_read_back)
+{
+	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *l = carried("0.5", HEX2), *again = NULL;
+	autofree char *text = rcp_lock_write(l, NULL), *twice = NULL;
+	autoerror struct eb_error *e = NULL;
+
+	CHECK_HAS(text, "blobs:\n- {kind: index, version: 0.5, type: "
+			"application/vnd.oci.image.index.v1+json, size: 10, sha256: " HEX2 "}\n"
+			"- {arch: amd64, kind: layer, type: "
+			"application/vnd.oci.image.layer.v1.tar, size: 2048, sha256: " HEX "}\n");
+	CHECK_OK(parse(text, &again, &e), e);
+	twice = rcp_lock_write(again, NULL);
+	CHECK_STR(twice, text);
+}
+
+TEST(lock, diff_of_a_carried_image_is_one_line)
+{
+	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *a = carried("0.5", HEX2);
+	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *b = carried("0.6", HEX);
+	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *c = carried("0.5", HEX);
+	autofree char *diff = rcp_lock_diff(a, b), *moved = rcp_lock_diff(a, c);
+
+	CHECK_STR(diff, "~ server 0.5 -> 0.6\n1 change, +0 B\n");
+	CHECK_STR(moved, "~ server 0.5: other contents\n1 change, +0 B\n");
+}
+
+TEST(lock, inputs_hash_follows_the_image)
+{
+	autofree char *one = eb_xstrdup(
+		hash_of("name: x\nimage: {ref: a.example/b:1, digest: sha256:" HEX "}\n"));
+
+	CHECK(strcmp(hash_of("name: x\nimage: {ref: a.example/b:1, digest: sha256:" HEX2 "}\n"),
+		     one) != 0);
+	CHECK(strcmp(hash_of("name: x\nimage: {ref: a.example/b:2, digest: sha256:" HEX "}\n"),
+		     one) != 0);
+}
+
 TEST(lock, others_hash_follows_what_else_is_asked_for)
 {
 #define ARCHIVE "archives: [{url: https://example.org/a.tar, to: /a, sha256: " HEX "}]\n"

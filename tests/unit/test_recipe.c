@@ -23,6 +23,68 @@ static char *read_source(const char *rel, size_t *ret_n)
 	return eb_buf_take(&b);
 }
 
+#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define CARRIED                                                                                    \
+	"name: bad\nimage:\n  ref: registry.example.org:5000/team/server:v1.2\n"                   \
+	"  digest: sha256:" HEX "\narchitectures: [amd64]\n"
+
+TEST(recipe, image_is_read_and_its_tag_is_the_version)
+{
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+	autoerror struct eb_error *e = NULL;
+
+	CHECK_OK(parse(CARRIED, &r, &e), e);
+	CHECK_STR(r->image.ref, "registry.example.org:5000/team/server:v1.2");
+	CHECK_STR(r->image.digest, "sha256:" HEX);
+	CHECK_INT(r->image.pos.line, 3);
+	CHECK_STR(r->version, "v1.2");
+	r = rcp_free(r);
+	CHECK_OK(parse(CARRIED "version: \"7\"\n", &r, &e), e);
+	CHECK_STR(r->version, "7");
+}
+
+static void check_image_refused(const char *more, const char *part)
+{
+	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = NULL;
+	autofree char *text = eb_xasprintf("name: bad\n%s", more);
+	autoerror struct eb_error *e = NULL;
+
+	CHECK_FAIL(parse(text, &r, &e), EB_E_RECIPE, part, e);
+}
+
+TEST(recipe, image_with_anything_to_build_is_refused)
+{
+	static const char *const keys[] = {
+		"from: x",	   "debian: {packages: [xx]}", "files: []", "config: {user: \"1\"}",
+		"annotations: {}",
+	};
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(keys); i++) {
+		autofree char *text = eb_xasprintf(
+			"image: {ref: a.example/b:1, digest: sha256:" HEX "}\n%s\n", keys[i]);
+
+		check_image_refused(text, "recipe.yaml:3:1: ");
+		check_image_refused(text, "cannot stand beside 'image'");
+	}
+	check_image_refused("image: {ref: a.example/b, digest: sha256:" HEX
+			    "}\nversion: {package: xx}\n",
+			    "no packages known");
+}
+
+TEST(recipe, image_without_full_name_or_digest_is_refused)
+{
+	check_image_refused("image: {ref: server:1, digest: sha256:" HEX "}\n", "the full name");
+	check_image_refused("image: {ref: team/server:1, digest: sha256:" HEX "}\n",
+			    "the full name");
+	check_image_refused("image: {ref: a.example/Server:1, digest: sha256:" HEX "}\n",
+			    "a repository name");
+	check_image_refused("image: {ref: \"a.example/s:1@sha256:" HEX "\", digest: sha256:" HEX
+			    "}\n",
+			    "stands in 'digest'");
+	check_image_refused("image: {ref: a.example/s:1, digest: sha256:12}\n", "a digest");
+	check_image_refused("image: {ref: a.example/s:1}\n", "digest");
+}
+
 static struct rcp_recipe *load_full(void)
 {
 	autoerror struct eb_error *e = NULL;
@@ -359,7 +421,8 @@ static void check_used(json_t *schema)
 	json_array_foreach(schema, i, member) check_used(member);
 }
 
-static void check_schema(const char *schema, const char *full)
+/* more: a document with keys that cannot stand in `full`, or NULL. */
+static void check_schema(const char *schema, const char *full, const char *more)
 {
 	EB_CLEANUP(eb_arena_free_p) struct eb_arena *a = eb_arena_new();
 	autoerror struct eb_error *e = NULL;
@@ -372,6 +435,10 @@ static void check_schema(const char *schema, const char *full)
 	CHECK_OK(eb_json_parse(schema_text, n_schema, 1 << 20, &root, &e), e);
 	CHECK_OK(rcp_yaml_parse("full.yaml", full_text, n_full, a, &y, &e), e);
 	mark_used(root, root, y);
+	if (more) {
+		CHECK_OK(rcp_yaml_parse("more.yaml", more, strlen(more), a, &y, &e), e);
+		mark_used(root, root, y);
+	}
 	check_used(root);
 }
 
@@ -380,13 +447,13 @@ static void check_schema(const char *schema, const char *full)
 TEST(recipe, schema_has_the_keys_of_a_full_recipe)
 {
 	check_schema("builder/engine/recipe/recipe.schema.json",
-		     "tests/fuzz/corpus/recipe/full.yaml");
+		     "tests/fuzz/corpus/recipe/full.yaml", CARRIED);
 }
 
 TEST(recipe, schema_has_the_keys_of_a_full_bundle)
 {
 	check_schema("builder/engine/bundle/bundle.schema.json",
-		     "tests/fuzz/corpus/bundle_def/full.yaml");
+		     "tests/fuzz/corpus/bundle_def/full.yaml", NULL);
 }
 
 TEST(recipe, schema_top_level_is_what_the_parser_names)

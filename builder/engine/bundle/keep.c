@@ -27,6 +27,26 @@ static int add(struct bnd_keep *k, const char *sha256, struct eb_error **err)
 	return r;
 }
 
+/* What does not come from a Debian archive. */
+static int add_others(struct bnd_keep *k, const struct rcp_lock *l, struct eb_error **err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < l->n_wheels && r >= 0; i++)
+		r = add(k, l->wheels[i].sha256, err);
+	for (size_t i = 0; i < l->n_programs && r >= 0; i++)
+		r = add(k, l->programs[i].sha256, err);
+	for (size_t i = 0; i < l->n_archives && r >= 0; i++)
+		r = add(k, l->archives[i].sha256, err);
+	for (size_t i = 0; i < l->n_files && r >= 0; i++)
+		r = add(k, l->files[i].sha256, err);
+	for (size_t i = 0; i < l->n_blobs && r >= 0; i++)
+		r = add(k, l->blobs[i].sha256, err);
+	for (size_t i = 0; i < l->n_built && r >= 0; i++)
+		r = add(k, l->built[i].sha256, err);
+	return r;
+}
+
 static int add_lock(struct bnd_keep *k, const char *dir, struct eb_error **err)
 {
 	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *l = NULL;
@@ -44,17 +64,7 @@ static int add_lock(struct bnd_keep *k, const char *dir, struct eb_error **err)
 		r = add(k, l->packages[i].sha256, err);
 	for (size_t i = 0; i < l->n_codecs && r >= 0; i++)
 		r = add(k, l->codecs[i].sha256, err);
-	for (size_t i = 0; i < l->n_wheels && r >= 0; i++)
-		r = add(k, l->wheels[i].sha256, err);
-	for (size_t i = 0; i < l->n_programs && r >= 0; i++)
-		r = add(k, l->programs[i].sha256, err);
-	for (size_t i = 0; i < l->n_archives && r >= 0; i++)
-		r = add(k, l->archives[i].sha256, err);
-	for (size_t i = 0; i < l->n_files && r >= 0; i++)
-		r = add(k, l->files[i].sha256, err);
-	for (size_t i = 0; i < l->n_built && r >= 0; i++)
-		r = add(k, l->built[i].sha256, err);
-	return r;
+	return r < 0 ? r : add_others(k, l, err);
 }
 
 /* Locks count whether or not they answer their recipe any more: what they name is what a build or

@@ -163,6 +163,11 @@ static bool has_arch(const struct rcp_recipe *r, const char *arch)
 static int check_architectures(const struct rcp_recipe *parent, const struct rcp_recipe *r,
 			       struct eb_error **err)
 {
+	if (parent && parent->image.ref)
+		return rcp_throw(&r->from_pos, err,
+				 "from: '%s' is an image that is carried as it is; nothing can be "
+				 "built on it",
+				 parent->name);
 	for (size_t i = 0; parent && i < r->n_architectures; i++)
 		if (!has_arch(parent, r->architectures[i]))
 			return rcp_throw(&r->from_pos, err,

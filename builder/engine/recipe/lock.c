@@ -117,6 +117,11 @@ void rcp_lock_add_built(struct rcp_lock *l, const struct rcp_locked_built *b)
 	lock_add(l, LOCK_BUILT, b);
 }
 
+void rcp_lock_add_blob(struct rcp_lock *l, const struct rcp_locked_blob *b)
+{
+	lock_add(l, LOCK_BLOBS, b);
+}
+
 void rcp_lock_add_codec(struct rcp_lock *l, const struct rcp_locked_codec *c)
 {
 	lock_add(l, LOCK_CODECS, c);

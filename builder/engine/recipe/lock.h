@@ -27,6 +27,10 @@
  *   - {path: /usr/share/x, url: "https://..", size: 7, sha256: ..}
  *   built:
  *   - {arch: amd64, name: bytecode, tool: python3.13 3.13.5-2, size: 3, sha256: ..}
+ *   blobs:
+ *   - {kind: index, version: 1.2, type: application/vnd.oci.image.index.v1+json, size: 5, ..
+ *      sha256: ..}
+ *   - {arch: amd64, kind: layer, type: .., size: 5, sha256: ..}
  *   codecs:
  *   - {kind: zstd, level: 9, arch: amd64, version: 1.5.7+dfsg-1, ..
  *      library: usr/lib/x86_64-linux-gnu/libzstd.so.1.5.7, size: 303984, sha256: .., path: .., ..
@@ -107,6 +111,21 @@ struct rcp_locked_built {	 /* what a build tool made, kept in the cache by hash 
 	uint64_t size;
 };
 
+struct rcp_locked_blob {     /* of an image that is carried as it is */
+	const char *arch;    /* of the image that needs it; NULL = every one: index, signatures */
+	const char *kind;    /* RCP_BLOB_* */
+	const char *version; /* of the image, on its index; else NULL */
+	const char *signs;   /* digest of what a signature's manifest is about; else NULL */
+	const char *media_type; /* as whatever lists it says */
+	const char *sha256;
+	uint64_t size;
+};
+#define RCP_BLOB_INDEX "index"
+#define RCP_BLOB_MANIFEST "manifest"
+#define RCP_BLOB_CONFIG "config"
+#define RCP_BLOB_LAYER "layer"
+#define RCP_BLOB_SIGNATURE "signature" /* a manifest under a ".sig" tag, and what it lists */
+
 struct rcp_locked_codec {
 	const char *kind, *arch, *version, *library, *path, *archive, *sha256;
 	int level;
@@ -145,11 +164,12 @@ struct rcp_lock {
 	struct rcp_locked_archive *archives;
 	struct rcp_locked_file *files;
 	struct rcp_locked_built *built;
+	struct rcp_locked_blob *blobs;
 	struct rcp_locked_codec *codecs;
 	struct rcp_locked_result *results;
 	struct rcp_locked_layer *layers;
 	size_t n_suites, n_packages, n_wheels, n_programs, n_modules, n_archives, n_files, n_built,
-		n_codecs, n_results, n_layers;
+		n_blobs, n_codecs, n_results, n_layers;
 };
 
 /* EB_E_NOT_FOUND (with the hint to run lock) when dir has no lock.yaml. Malformed: EB_E_RECIPE with
@@ -169,6 +189,7 @@ void rcp_lock_add_module(struct rcp_lock *l, const struct rcp_locked_module *m);
 void rcp_lock_add_archive(struct rcp_lock *l, const struct rcp_locked_archive *a);
 void rcp_lock_add_file(struct rcp_lock *l, const struct rcp_locked_file *f);
 void rcp_lock_add_built(struct rcp_lock *l, const struct rcp_locked_built *b);
+void rcp_lock_add_blob(struct rcp_lock *l, const struct rcp_locked_blob *b);
 void rcp_lock_add_codec(struct rcp_lock *l, const struct rcp_locked_codec *c);
 void rcp_lock_add_result(struct rcp_lock *l, const struct rcp_locked_result *r);
 void rcp_lock_add_layer(struct rcp_lock *l, const struct rcp_locked_layer *y);

@@ -249,6 +249,26 @@ static struct things built_of(struct changes *c, const struct rcp_lock *l)
 	return t;
 }
 
+/* An image that is carried is one thing, whatever it consists of: its version stands at its index,
+ * whose sum covers all the rest. */
+static struct things carried_of(struct changes *c, const struct rcp_lock *l)
+{
+	struct things t = { 0 };
+	uint64_t size = 0;
+
+	t.items = eb_arena_alloc(c->arena, (l ? l->n_blobs : 0) * sizeof(*t.items));
+	for (size_t i = 0; l && i < l->n_blobs; i++)
+		size += l->blobs[i].size;
+	for (size_t i = 0; l && i < l->n_blobs; i++)
+		if (strcmp(l->blobs[i].kind, RCP_BLOB_INDEX) == 0)
+			t.items[t.n++] = (struct thing){ .name = l->recipe,
+							 .arch = "",
+							 .version = l->blobs[i].version,
+							 .sha256 = l->blobs[i].sha256,
+							 .size = size };
+	return t;
+}
+
 static void diff_codecs(struct changes *c, const struct rcp_lock *old, const struct rcp_lock *now)
 {
 	for (size_t i = 0; i < now->n_codecs; i++) {
@@ -385,20 +405,22 @@ static uint64_t total_size(const struct rcp_lock *l)
 		total += l->archives[i].size;
 	for (size_t i = 0; l && i < l->n_files; i++)
 		total += l->files[i].size;
+	for (size_t i = 0; l && i < l->n_blobs; i++)
+		total += l->blobs[i].size;
 	return total;
 }
 
 static size_t count(const struct rcp_lock *l)
 {
 	return l ? l->n_packages + l->n_wheels + l->n_programs + l->n_modules + l->n_archives +
-			       l->n_files + l->n_built + l->n_codecs + l->n_suites
+			       l->n_files + l->n_built + l->n_blobs + l->n_codecs + l->n_suites
 		 : 0;
 }
 
 char *rcp_lock_diff(const struct rcp_lock *old, const struct rcp_lock *now)
 {
 	static struct things (*const sections[])(struct changes * c, const struct rcp_lock *l) = {
-		packages_of, wheels_of, programs_of, modules_of, archives_of, built_of,
+		packages_of, wheels_of, programs_of, modules_of, archives_of, built_of, carried_of,
 	};
 	EB_CLEANUP(eb_arena_free_p) struct eb_arena *arena = eb_arena_new();
 	struct changes c = { .arena = arena };

@@ -111,6 +111,9 @@ static void hash_stage(struct eb_hash *h, const struct rcp_recipe *r)
 		add(&l, eb_arena_printf(arena, "codec\t%s\t%s\t%s\t%d", r->codecs[i].kind,
 					r->codecs[i].package, r->codecs[i].library,
 					r->codecs[i].level));
+	if (r->image.ref)
+		add(&l, eb_arena_printf(arena, "image\t%s\t%s\t%s", r->image.ref, r->image.digest,
+					or_empty(r->version)));
 	add(&l, r->recommends ? "recommends\ttrue" : "recommends\tfalse");
 	hash_lines(h, "recipe", r, &l);
 }

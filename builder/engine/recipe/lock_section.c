@@ -185,6 +185,21 @@ static int read_url(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 	return rcp_read_checked(rd, v, rcp_check_url, to, err);
 }
 
+static int read_blob_kind(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+			  struct eb_error **err)
+{
+	static const char *const kinds[] = { RCP_BLOB_INDEX, RCP_BLOB_MANIFEST,	 RCP_BLOB_CONFIG,
+					     RCP_BLOB_LAYER, RCP_BLOB_SIGNATURE, NULL };
+
+	return rcp_read_one_of(rd, v, kinds, to, err);
+}
+
+static int read_media_type(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+			   struct eb_error **err)
+{
+	return rcp_read_checked(rd, v, rcp_check_key, to, err);
+}
+
 #define OF(type, member) offsetof(struct rcp_locked_##type, member)
 #define SECTION(name, one)                                                                         \
 	.key = #name, .what = #one, .size = sizeof(struct rcp_locked_##one),                       \
@@ -255,6 +270,15 @@ const struct lock_section lock_sections[LOCK_SECTIONS] = {
 		{ "size", read_size, OF(built, size), .type = LOCK_SIZE },
 		{ "sha256", read_sha256, OF(built, sha256), .type = LOCK_TEXT },
 	}, .order = { "arch", "name" }, .n_unique = 2 },
+	[LOCK_BLOBS] = { SECTION(blobs, blob), .fields = {
+		{ "arch", rcp_read_architecture, OF(blob, arch), .optional = true },
+		{ "kind", read_blob_kind, OF(blob, kind), .type = LOCK_TEXT },
+		{ "version", rcp_read_line, OF(blob, version), .optional = true },
+		{ "signs", read_digest, OF(blob, signs), .optional = true },
+		{ "type", read_media_type, OF(blob, media_type), .type = LOCK_TEXT },
+		{ "size", read_size, OF(blob, size), .type = LOCK_SIZE },
+		{ "sha256", read_sha256, OF(blob, sha256), .type = LOCK_TEXT },
+	}, .order = { "arch", "kind", "sha256" }, .n_unique = 3 },
 	[LOCK_CODECS] = { SECTION(codecs, codec), .fields = {
 		{ "kind", rcp_read_codec_kind, OF(codec, kind), .type = LOCK_TEXT },
 		{ "level", read_level, OF(codec, level), .type = LOCK_INT },

@@ -1,6 +1,6 @@
 /* The top of recipe.yaml: its keys, and loading one recipe. The groups of keys are in
- * recipe_debian.c, recipe_archives.c, recipe_programs.c, recipe_users.c, recipe_tree.c and
- * recipe_config.c. */
+ * recipe_debian.c, recipe_image.c, recipe_archives.c, recipe_programs.c, recipe_users.c,
+ * recipe_tree.c and recipe_config.c. */
 #include "recipe/recipe.h"
 
 #include <errno.h>
@@ -67,6 +67,7 @@ static const struct rcp_field fields[] = {
 	{ "version", read_version, 0, false },
 	{ "from", read_from, 0, false },
 	{ "architectures", rcp_read_architectures, 0, false },
+	{ "image", rcp_read_image, 0, false },
 	{ "debian", rcp_read_debian, 0, false },
 	{ "path-exclude", rcp_read_path_exclude, 0, false },
 	{ "path-include", rcp_read_path_include, 0, false },
@@ -135,6 +136,8 @@ static int parse(const char *dir, const char *file, const char *directory, const
 	if (e < 0)
 		return e;
 	e = check_name(root, r, directory, err);
+	if (e >= 0)
+		e = rcp_check_image(root, r, err);
 	if (e < 0)
 		return e;
 	e = rcp_check_accounts(r, err);

@@ -91,6 +91,12 @@ struct rcp_python {		 /* distributions as wheels */
 	struct rcp_pos pos;
 };
 
+struct rcp_upstream {	    /* somebody else's image, carried byte for byte */
+	const char *ref;    /* "registry.example.org/team/server:1.2"; NULL = the image is built */
+	const char *digest; /* of its index: what the name stood for */
+	struct rcp_pos pos;
+};
+
 enum rcp_entry_kind { RCP_FILE, RCP_DIRECTORY, RCP_LINK };
 
 struct rcp_entry {
@@ -144,6 +150,7 @@ struct rcp_recipe {
 	struct rcp_word *packages, *exclude;
 	size_t n_packages, n_exclude;
 	bool recommends;
+	struct rcp_upstream image; /* then there is nothing but name, version and architectures */
 	struct rcp_python python;
 	struct rcp_go *go;
 	size_t n_go;

@@ -44,6 +44,14 @@ int rcp_read_python(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		    struct eb_error **err);
 int rcp_read_go(struct rcp_reader *rd, const struct rcp_yaml *v, void *to, struct eb_error **err);
 
+/* recipe_image.c */
+int rcp_read_image(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		   struct eb_error **err);
+/* After all keys: nothing else may be asked of an image that is carried; its tag is its version
+ * unless the recipe says one. */
+int rcp_check_image(const struct rcp_yaml *root, struct rcp_recipe *r,
+		    struct eb_error **err) EB_MUST_CHECK;
+
 /* recipe_users.c */
 int rcp_read_users(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		   struct eb_error **err);
