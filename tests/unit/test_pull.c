@@ -128,6 +128,34 @@ TEST(pull, two_signatures_come_back_in_their_order)
 	check_same(&x);
 }
 
+TEST(push, signatures_of_others_stay)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(oci_key_free_p) struct oci_key *second = NULL;
+	struct bnd_pull_result got;
+	struct oci_digest root;
+	autofree char *ref = NULL;
+	bool added;
+	AUTOFIX(x);
+	AUTOREG(f);
+	AUTOCLIENT(c, f, NULL, NULL);
+	AUTORES(one);
+	AUTORES(two);
+	EB_AUTOBUF(once, BUNDLE_BYTES);
+
+	/* The file before somebody else signed it is pushed after the one that has both. */
+	demo_read(x.path, &once);
+	CHECK_OK(oci_key_generate(&second, &e), e);
+	CHECK_OK(bnd_sign_file(x.path, second, x.pool, NULL, &added, &root, &e), e);
+	CHECK_OK(push(&x, &c, "p", false, &one, &e), e);
+	demo_write(x.path, once.data, once.len);
+	CHECK_OK(push(&x, &c, "p", false, &two, &e), e);
+	CHECK_INT(two.sum.targets_there, two.n_targets);
+	ref = root_ref(&two);
+	CHECK_OK(pull(&x, &c, ref, second, &got, &e), e);
+	CHECK_INT(got.signatures, 2);
+}
+
 TEST(push, second_push_asks_once_per_target)
 {
 	autoerror struct eb_error *e = NULL;
@@ -143,7 +171,8 @@ TEST(push, second_push_asks_once_per_target)
 	CHECK_OK(push(&x, &c, "p", false, &again, &e), e);
 	CHECK_INT(again.sum.targets_there, again.n_targets);
 	CHECK_INT(again.sum.bytes_sent, 0);
-	CHECK_INT(httpd_n_requests(fakereg_httpd(f)) - before, again.n_targets);
+	/* And one for what others may have signed there. */
+	CHECK_INT(httpd_n_requests(fakereg_httpd(f)) - before, again.n_targets + 1);
 }
 
 TEST(push, blobs_are_sent_once_and_mounted)

@@ -110,35 +110,85 @@ static int root_name(const struct bnd_bundle *b, char **ret, struct eb_error **e
 	return 0;
 }
 
+static bool has_layer(const struct oci_manifest *m, const struct oci_descriptor *d)
+{
+	const char *sig = oci_descriptor_annotation(d, OCI_ANN_COSIGN_SIGNATURE);
+
+	for (size_t i = 0; i < m->n_items; i++) {
+		const char *other = oci_descriptor_annotation(&m->items[i],
+							      OCI_ANN_COSIGN_SIGNATURE);
+
+		if (oci_digest_eq(&m->items[i].digest, &d->digest) && sig && other &&
+		    strcmp(sig, other) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What others have signed there stays, behind ours. */
+static int add_theirs(struct oci_registry *r, const struct bnd_push_target *t,
+		      struct oci_manifest *all, struct eb_error **err)
+{
+	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor d = { .media_type = NULL };
+	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest m = { .media_type = NULL };
+	autofree char *text = NULL;
+	struct eb_error *e = NULL;
+	int code = oci_registry_manifest(r, t->repo, t->tag, &text, &d, &e);
+
+	if (code == -EB_E_NOT_FOUND) {
+		eb_error_free(e);
+		return 0;
+	}
+	if (code < 0)
+		return eb_error_forward(err, e);
+	code = oci_manifest_parse(text, d.size, &m, err);
+	if (code < 0)
+		return eb_prefix(err, code, "%s:%s", t->repo, t->tag);
+	for (size_t i = 0; i < m.n_items && !m.is_index; i++)
+		if (!has_layer(all, &m.items[i]))
+			oci_manifest_add(all, &m.items[i]);
+	return 0;
+}
+
 /* All signatures in one manifest under the root's ".sig" tag. */
-static void combine_signatures(const struct bnd_bundle *b, struct oci_simple_signature *ret)
+static int combine_signatures(const struct bnd_bundle *b, struct oci_registry *r,
+			      const struct bnd_push_target *t, struct oci_simple_signature *ret,
+			      struct eb_error **err)
 {
 	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest all;
+	int e;
 
 	oci_manifest_init(&all, false);
 	for (size_t i = 0; i < b->n_signatures; i++)
 		for (size_t k = 0; k < b->signatures[i].manifest.n_items; k++)
 			oci_manifest_add(&all, &b->signatures[i].manifest.items[k]);
-	oci_simple_combine(all.items, all.n_items, ret);
+	e = add_theirs(r, t, &all, err);
+	if (e >= 0)
+		oci_simple_combine(all.items, all.n_items, ret);
+	return e;
 }
 
-static void place_signature(struct bnd_push_result *res, const struct bnd_bundle *b,
-			    const char *prefix, const char *root, const struct overlay *o)
+static int place_signature(struct bnd_push_result *res, const struct bnd_bundle *b,
+			   struct oci_registry *r, const char *prefix, const char *root,
+			   struct overlay *o, struct eb_error **err)
 {
 	EB_CLEANUP(oci_ref_release_p) struct oci_ref ref = { .host = NULL };
 	struct bnd_push_target *t = &res->targets[res->n_targets++];
 	char tag[160];
+	int e;
 
 	eb_ignore(oci_ref_parse(root, &ref, NULL));
 	oci_digest_tag(&b->root.digest, ".sig", tag);
 	t->name = eb_xasprintf("signatures of %s", root);
 	t->repo = below(prefix, ref.repo ? ref.repo : "");
 	t->tag = eb_xstrdup(tag);
+	e = combine_signatures(b, r, t, &o->sig, err);
 	t->digest = o->sig.manifest_desc.digest;
+	return e;
 }
 
-static int place_all(const struct bnd_bundle *b, const char *prefix, struct overlay *o,
-		     struct bnd_push_result *res, struct eb_error **err)
+static int place_all(const struct bnd_bundle *b, struct oci_registry *reg, const char *prefix,
+		     struct overlay *o, struct bnd_push_result *res, struct eb_error **err)
 {
 	autofree char *root = NULL;
 	int r = root_name(b, &root, err);
@@ -148,11 +198,9 @@ static int place_all(const struct bnd_bundle *b, const char *prefix, struct over
 		r = place(res, b->images[i].name, prefix, &b->images[i].desc.digest, err);
 	if (r < 0)
 		return r;
-	if (b->n_signatures) {
-		combine_signatures(b, &o->sig);
-		place_signature(res, b, prefix, root, o);
-	}
-	return place(res, root, prefix, &b->root.digest, err);
+	if (b->n_signatures)
+		r = place_signature(res, b, reg, prefix, root, o, err);
+	return r < 0 ? r : place(res, root, prefix, &b->root.digest, err);
 }
 
 static const struct oci_descriptor *root_of(const struct bnd_bundle *b, const struct overlay *o,
@@ -170,7 +218,7 @@ int bnd_push(const struct bnd_bundle *b, struct oci_registry *r, const char *pre
 	struct overlay over = { .base = oci_source_archive(b->archive) };
 	const struct oci_source src = { &over, overlay_text, overlay_blob };
 	autofree struct oci_push_target *targets = NULL;
-	int e = place_all(b, prefix, &over, &res, err);
+	int e = place_all(b, r, prefix, &over, &res, err);
 
 	targets = eb_xcalloc(res.n_targets + 1, sizeof(*targets));
 	for (size_t i = 0; i < res.n_targets && e >= 0; i++)

@@ -21,8 +21,9 @@ struct bnd_push_result {
 void bnd_push_result_release(struct bnd_push_result *r);
 EB_DEFINE_RELEASE(struct bnd_push_result, bnd_push_result_release)
 
-/* prefix: path below the registry's host, "" = none. Every blob is verified on its way. Errors:
- * those of oci_push(), EB_E_CONFLICT when two images would have one name there. */
+/* Signatures that others have put under that tag stay. prefix: path below the registry's host, "" =
+ * none. Every blob is verified on its way. Errors: those of oci_push(), EB_E_CONFLICT when two
+ * images would have one name there. */
 int bnd_push(const struct bnd_bundle *b, struct oci_registry *r, const char *prefix,
 	     const struct oci_push_options *o, struct bnd_push_result *ret,
 	     struct eb_error **err) EB_MUST_CHECK;
