@@ -76,7 +76,7 @@ worker_listeners:
 - {port: 8018, type: http, bind_addresses: ['127.0.0.1'], resources: [{names: [client, federation]}]}
 - {port: 8081, type: http, bind_addresses: ['127.0.0.1'], resources: [{names: [health]}]}
 YAML
-sed 's/^report_stats: .*/report_stats: perhaps/' "$T/conf/homeserver.yaml" >"$T/conf/wrong.yaml"
+sed 's/port: 8008/port: eight/' "$T/conf/homeserver.yaml" >"$T/conf/wrong.yaml"
 printf '127.0.0.1 localhost\n' >"$T/hosts"
 cat >"$T/initdb/init.sh" <<'SH'
 #!/bin/sh
@@ -116,9 +116,9 @@ assert n > 1000, n'
 mkdir -p "$T/media" && chown 10091:10091 "$T/media"
 check "a signing key is made" ctr_run "$SYNAPSE" c3 "${S[@]}" --bind "$T/media:/media:rw" -- \
 	python3 -m synapse.app.homeserver -c /conf/homeserver.yaml --generate-keys
-check "synapse.config accepts a good configuration" ctr_run "$SYNAPSE" c1 "${S[@]}" --bind "$T/media:/media" -- \
+check "synapse.config accepts a good configuration" ctr_run "$SYNAPSE" c1 "${S[@]}" --bind "$T/media:/media:rw" -- \
 	python3 -m synapse.config -c /conf/homeserver.yaml
-check_fails "and refuses a bad one, saying where" 'report_stats' ctr_run "$SYNAPSE" c2 "${S[@]}" --bind "$T/media:/media" -- \
+check_fails "and refuses a bad one, saying what" "lacking a valid 'port' option" ctr_run "$SYNAPSE" c2 "${S[@]}" --bind "$T/media:/media:rw" -- \
 	python3 -m synapse.config -c /conf/wrong.yaml
 
 # --- the servers ---
