@@ -55,13 +55,16 @@ static int own_failed(struct eb_error **err, const struct oci_tar_entry *e)
 
 static void times_of(const struct oci_tar_entry *e, struct timespec ts[static 2])
 {
-	ts[0] = ts[1] = (struct timespec){ .tv_sec = (time_t)e->mtime_sec };
+	const struct timespec t = { .tv_sec = (time_t)e->mtime_sec };
+
+	ts[0] = t;
+	ts[1] = t;
 }
 
 int extract_set_meta(struct bnd_extract *x, int fd, const struct oci_tar_entry *e,
 		     struct eb_error **err)
 {
-	struct timespec ts[2] = { { 0 } };
+	struct timespec ts[2];
 	int r;
 
 	/* In this order: a new owner clears set-id bits and capabilities. */
@@ -81,7 +84,7 @@ int extract_set_meta(struct bnd_extract *x, int fd, const struct oci_tar_entry *
 int extract_set_meta_at(struct bnd_extract *x, int fd, const char *name,
 			const struct oci_tar_entry *e, struct eb_error **err)
 {
-	struct timespec ts[2] = { { 0 } };
+	struct timespec ts[2];
 
 	if (x->o.same_owner && fchownat(fd, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return own_failed(err, e);
