@@ -154,7 +154,9 @@ int pkg_program_run(const struct pkg_program *p, struct eb_error **err)
 		return eb_throw_errno(err, "start %s", name);
 	}
 	status = wait_for(pid, name, err);
-	/* Where spawning cannot report that there is nothing to run. */
+	/* Where spawning cannot report that there is nothing to run, or nowhere. */
+	if (status == CANNOT_RUN && p->dir && access(p->dir, F_OK) < 0)
+		return eb_throw_errno(err, "start %s", name);
 	if (status == CANNOT_RUN)
 		return throw_missing(p, err);
 	if (status < 0)
