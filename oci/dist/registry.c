@@ -140,6 +140,16 @@ static void hash_as(const struct oci_digest *like, const struct eb_buf *b, struc
 		 hex);
 }
 
+/* Before its bytes are compared with anything: a page of a login or a proxy is no damaged image. */
+static int refuse_page(const struct oci_request *q, const char *type, struct eb_error **err)
+{
+	if (!type || strcasecmp(type, "text/html") != 0)
+		return 0;
+	return eb_throw(err, EB_E_NETWORK,
+			"%s: the answer is a web page; is there a registry at that address?",
+			q->what);
+}
+
 /* The bytes must have the digest that was asked for, or that the registry names. */
 static int check_digest(const struct oci_request *q, const char *version, const struct eb_buf *b,
 			struct oci_digest *ret, struct eb_error **err)
@@ -156,18 +166,12 @@ static int check_digest(const struct oci_request *q, const char *version, const 
 	return 0;
 }
 
-static int check_kind(const struct oci_request *q, const char *type, const struct eb_buf *b,
-		      char **ret_type, struct eb_error **err)
+static int check_kind(const struct oci_request *q, const struct eb_buf *b, char **ret_type,
+		      struct eb_error **err)
 {
 	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest m = { .media_type = NULL };
-	int e;
+	int e = oci_manifest_parse(b->data ? b->data : "", b->len, &m, err);
 
-	if (type && strcasecmp(type, "text/html") == 0)
-		return eb_throw(
-			err, EB_E_NETWORK,
-			"%s: the answer is a web page; is there a registry at that address?",
-			q->what);
-	e = oci_manifest_parse(b->data ? b->data : "", b->len, &m, err);
 	if (e < 0)
 		return eb_prefix(err, e, "%s", q->what);
 	*ret_type = EB_TAKE_PTR(m.media_type);
@@ -192,9 +196,11 @@ int oci_registry_manifest(struct oci_registry *r, const char *repo, const char *
 	if (e < 0)
 		return e;
 	type = answer_type(&q);
-	e = check_digest(&q, version, &b, &digest, err);
+	e = refuse_page(&q, type, err);
 	if (e >= 0)
-		e = check_kind(&q, type, &b, &media_type, err);
+		e = check_digest(&q, version, &b, &digest, err);
+	if (e >= 0)
+		e = check_kind(&q, &b, &media_type, err);
 	if (e < 0)
 		return e;
 	*ret = (struct oci_descriptor){ .media_type = EB_TAKE_PTR(media_type),

@@ -153,6 +153,12 @@ TEST(registry, web_page_instead_of_a_registry)
 	fakereg_ways(f)->html = true;
 	CHECK_FAIL(oci_registry_manifest(c.registry, "a", "t", &text, &d, &e), EB_E_NETWORK,
 		   "the answer is a web page", e);
+	e = eb_error_free(e);
+	CHECK_FAIL(oci_registry_manifest(c.registry, "a",
+					 "sha256:0123456789abcdef0123456789abcdef0123456789abcdef01"
+					 "23456789abcdef",
+					 &text, &d, &e),
+		   EB_E_NETWORK, "the answer is a web page", e);
 }
 
 TEST(registry, busy_registry_is_asked_again)
