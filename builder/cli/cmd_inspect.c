@@ -31,6 +31,9 @@ static void print_image(struct cmd_env *env, const struct args *a, const json_t 
 	env_printf(env, "  %s ", eb_json_text(im, "ref"));
 	json_array_foreach(json_object_get(im, "platforms"), i, one)
 		env_printf(env, " %s", json_string_value(one));
+	if (json_object_get(im, "absent_platforms"))
+		env_printf(env, " (%llu more in its index are not in the bundle)",
+			   (unsigned long long)eb_json_number(im, "absent_platforms"));
 	env_printf(env, "\n            %s\n", eb_json_text(im, "digest"));
 	list = json_object_get(im, "layers");
 	json_array_foreach(a->layers ? list : NULL, i, one)

@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "pkg/cache_care.h"
 
 const char *const setup_compressions[] = { "default", "zstd", "gzip", NULL };
@@ -30,6 +31,20 @@ enum eb_codec_kind setup_compression(const struct setup_args *a, enum eb_codec_k
 	default:
 		return otherwise;
 	}
+}
+
+static int open_registry(void *ctx, const char *host, bool plain_http, struct oci_registry **ret,
+			 struct eb_error **err)
+{
+	struct setup *s = ctx;
+	int r = 0;
+
+	if (!s->remote) {
+		s->remote = eb_xcalloc(1, sizeof(*s->remote));
+		r = remote_init(s->remote, &s->remote_args, err);
+	}
+	s->remote->plain_http = plain_http;
+	return r < 0 ? r : remote_registry(s->remote, host, false, false, ret, err);
 }
 
 int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
@@ -78,7 +93,10 @@ int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
 					 .offline = a->offline,
 					 .jobs = env_jobs(env),
 					 .progress = env->progress };
+	s->remote_args = (struct remote_args){ .timeout_sec = a->timeout_sec, .tries = a->tries };
+	s->upstream = (struct img_upstream){ s, open_registry, a->registry_mirrors.items };
 	s->env = (struct img_env){ .cache = &s->cache,
+				   .upstream = &s->upstream,
 				   .go = &s->go,
 				   .fetch = &s->fetch,
 				   .pool = env_pool(env),
@@ -91,6 +109,10 @@ int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
 
 void setup_release(struct setup *s)
 {
+	if (s->remote)
+		remote_release(s->remote);
+	free(s->remote);
+	s->remote = NULL;
 	pkg_mirrors_free(s->mirrors);
 	s->mirrors = NULL;
 	free(s->temp_dir);

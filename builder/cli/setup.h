@@ -5,7 +5,9 @@
 #include "base/http.h"
 #include "cli/env.h"
 #include "cli/opt.h"
+#include "cli/remote.h"
 #include "image/env.h"
+#include "image/upstream.h"
 #include "pkg/debrepo.h"
 #include "pkg/gobuild.h"
 #include "pkg/mirror.h"
@@ -16,7 +18,7 @@ enum { SETUP_MAX_TIMEOUT = 86400, SETUP_MAX_TRIES = 100 };
 /* Part of the args struct of a command that fetches. */
 struct setup_args {
 	bool offline, no_snapshot;
-	struct opt_list sources, mirrors;
+	struct opt_list sources, mirrors, registry_mirrors;
 	uint64_t timeout_sec, tries; /* 0 = the default */
 	const char *keyring;
 	unsigned int compress; /* index into setup_compressions; 0 = as the bundle says */
@@ -35,6 +37,9 @@ extern const char *const setup_compressions[];
 		{ "mirror", .kind = OPT_LIST, .arg = "URL",                                        \
 		  .help = "Debian mirror to try before apt's own; may be given again",             \
 		  .offset = SETUP_OFFSET(type, mirrors) },                                         \
+		{ "registry-mirror", .kind = OPT_LIST, .arg = "HOST=HOST2[/PREFIX]",               \
+		  .help = "ask HOST2 for images of HOST; may be given again",                      \
+		  .offset = SETUP_OFFSET(type, registry_mirrors) },                                \
 		{ "no-snapshot", .kind = OPT_FLAG,                                                 \
 		  .help = "do not ask Debian's snapshot service when the mirrors fail",            \
 		  .offset = SETUP_OFFSET(type, no_snapshot) },                                     \
@@ -71,6 +76,9 @@ struct setup {
 	struct pkg_fetch_options fetch;
 	struct pkg_repo_options repo;
 	struct pkg_go_options go;
+	struct img_upstream upstream;
+	struct remote_args remote_args;
+	struct remote *remote; /* made when a registry is asked for the first time */
 	struct img_env env;
 };
 int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,

@@ -18,7 +18,7 @@ BEGIN {
 	allow(e "recipe", image)
 	allow(e "rootfs", image)
 	allow(e "pkg", image " " e "recipe " e "rootfs")
-	allow(e "image", image " " e "recipe " e "rootfs " e "pkg")
+	allow(e "image", dist " " e "recipe " e "rootfs " e "pkg")
 	allow(e "attest", sign " " e "recipe " e "rootfs " e "pkg " e "image")
 	allow(e "bundle", sign " " e "recipe " e "rootfs " e "pkg " e "image " e "attest")
 	allow(e "render", base)

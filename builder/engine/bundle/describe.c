@@ -108,6 +108,9 @@ static int describe_image(const struct bnd_bundle *b, const struct bnd_image *im
 	eb_json_set_str(j, "digest", im->desc.digest.text);
 	eb_json_set_u64(j, "size_bytes", size);
 	eb_json_set(j, "packages", packages_of(def));
+	eb_json_set_str(j, "upstream", json_string_value(json_object_get(def, "upstream")));
+	if (im->n_absent)
+		eb_json_set_u64(j, "absent_platforms", im->n_absent);
 	return r < 0 ? eb_prefix(err, r, "image %s", im->name) : 0;
 }
 

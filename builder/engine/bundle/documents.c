@@ -102,6 +102,8 @@ static json_t *image_json(const struct bnd_plan_image *im)
 		eb_json_push(platforms, one);
 	}
 	eb_json_set(j, "platforms", platforms);
+	if (img_recipe(&im->chain)->image.ref)
+		eb_json_set_str(j, "upstream", img_recipe(&im->chain)->image.ref);
 	return j;
 }
 

@@ -13,6 +13,7 @@
 #include "bundle/canonical.h"
 #include "bundle/documents.h"
 #include "bundle/source.h"
+#include "image/carried.h"
 #include "image/mediatype.h"
 
 enum { TOOL_MAX_BYTES = 256 * 1024 * 1024 };
@@ -93,11 +94,9 @@ static int add_image(struct bnd_plan *p, const struct img_image *image, struct e
 		r = add_text(p, &pl->manifest, err);
 		if (r >= 0)
 			r = add_text(p, &pl->config, err);
-		for (size_t s = 0; s < pl->n_stages && r >= 0; s++)
-			for (size_t k = 0; k < pl->stage[s]->n && r >= 0; k++)
-				r = bnd_layout_add(&p->layout, BND_DATA,
-						   &pl->stage[s]->items[k].result.digest,
-						   pl->stage[s]->items[k].result.size, NULL, err);
+		for (size_t k = 0; k < pl->n_layers && r >= 0; k++)
+			r = bnd_layout_add(&p->layout, BND_DATA, &pl->layers[k].digest,
+					   pl->layers[k].size, NULL, err);
 	}
 	return r;
 }
@@ -130,6 +129,26 @@ static int add_part(struct bnd_plan *p, struct oci_manifest *m, const char *medi
 	oci_descriptor_annotate(&d, OCI_ANN_TITLE, title);
 	oci_manifest_add(m, &d);
 	return bnd_layout_add(&p->layout, class, &d.digest, n, text, err);
+}
+
+/* Signatures that came with carried images lie in the bundle manifest: so the root covers them, and
+ * each says what it signs, for whoever puts them under their tags again. */
+static int add_signatures(struct bnd_plan *p, struct oci_manifest *m, struct eb_error **err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_images; i++) {
+		const struct img_image *image = &p->images[i].image;
+
+		for (size_t k = 0; k < image->n_signatures && r >= 0; k++) {
+			const struct img_text *t = &image->signatures[k];
+
+			oci_manifest_add(m, &t->desc);
+			r = bnd_layout_add(&p->layout, BND_DATA, &t->desc.digest, t->desc.size,
+					   eb_xmemdup(t->text, t->desc.size), err);
+		}
+	}
+	return r;
 }
 
 static int add_source(struct bnd_plan *p, struct oci_manifest *m, struct eb_error **err)
@@ -191,6 +210,8 @@ static int make_bundle_manifest(struct bnd_plan *p, struct oci_descriptor *ret,
 		r = add_source(p, &m, err);
 	if (r >= 0)
 		r = add_tool(p, &m, err);
+	if (r >= 0)
+		r = add_signatures(p, &m, err);
 	if (r < 0)
 		return r;
 	text = oci_manifest_write(&m, &n);
@@ -312,8 +333,43 @@ static bool all_taken(const struct fill *f, const struct img_layers *l)
 	return true;
 }
 
+static int copy_layer(struct fill *f, const struct bnd_plan_image *im,
+		      const struct oci_descriptor *d, struct eb_error **err)
+{
+	const struct img_env *env = img_session_env(f->plan->session);
+	struct bnd_blob *b = bnd_layout_find(&f->plan->layout, &d->digest);
+	EB_CLEANUP(eb_writer_free_p) struct eb_writer *out = NULL;
+	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
+	int r;
+
+	if (!b || b->text || atomic_exchange(&f->taken[b - f->plan->layout.blobs], true))
+		return 0;
+	r = img_carried_layer(env, &im->image, d, &in, err);
+	if (r < 0)
+		return r;
+	out = bnd_layout_blob(b, f->fd);
+	r = eb_copy(in, out, NULL, err);
+	return r < 0 ? r : eb_writer_finish(out, err);
+}
+
+/* Of an image that is carried: the layers as they lie in the cache. */
+static int copy_image(struct fill *f, const struct bnd_plan_image *im, struct eb_error **err)
+{
+	int r = 0;
+
+	for (size_t k = 0; k < im->image.n_platforms; k++) {
+		const struct img_platform *pl = &im->image.platforms[k];
+
+		for (size_t i = 0; i < pl->n_layers && r >= 0; i++)
+			r = copy_layer(f, im, &pl->layers[i], err);
+	}
+	return r;
+}
+
 static int fill_image(struct fill *f, const struct bnd_plan_image *im, struct eb_error **err)
 {
+	if (img_recipe(&im->chain)->image.ref)
+		return copy_image(f, im, err);
 	for (size_t k = 0; k < im->image.n_platforms; k++) {
 		const struct img_platform *pl = &im->image.platforms[k];
 

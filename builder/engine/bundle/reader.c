@@ -90,6 +90,48 @@ static int refuse_index(const struct oci_manifest *m, const struct oci_descripto
 			   : 0;
 }
 
+/* Does the definition, which the root covers, say that this image is carried as it is and that this
+ * platform of it stayed behind? */
+static bool stayed_behind(const json_t *image, const struct oci_digest *d)
+{
+	const json_t *platform;
+	size_t i;
+
+	if (!json_object_get(image, "upstream"))
+		return false;
+	json_array_foreach(json_object_get(image, "platforms"), i, platform)
+	{
+		const char *digest = json_string_value(json_object_get(platform, "digest"));
+
+		if (digest && strcmp(digest, d->text) == 0)
+			return false;
+	}
+	return true;
+}
+
+void bnd_drop_absent(const struct bnd_bundle *b, struct bnd_image *im)
+{
+	const json_t *image, *mine = NULL;
+	size_t i, kept = 0;
+
+	json_array_foreach(json_object_get(b->definition, "images"), i, image)
+	{
+		const char *ref = json_string_value(json_object_get(image, "ref"));
+
+		if (ref && strcmp(ref, im->name) == 0)
+			mine = image;
+	}
+	for (i = 0; i < im->index.n_items; i++) {
+		if (mine && stayed_behind(mine, &im->index.items[i].digest)) {
+			oci_descriptor_release(&im->index.items[i]);
+			im->n_absent++;
+		} else {
+			im->index.items[kept++] = im->index.items[i];
+		}
+	}
+	im->index.n_items = kept;
+}
+
 static int load_image(struct bnd_bundle *b, const struct oci_descriptor *d, struct eb_error **err)
 {
 	struct bnd_image *im = &b->images[b->n_images];
@@ -107,7 +149,8 @@ static int load_image(struct bnd_bundle *b, const struct oci_descriptor *d, stru
 		return eb_prefix(err, r, "image %s", name);
 	if (!im->index.is_index)
 		return eb_throw(err, EB_E_FORMAT, "image %s is not an index", name);
-	im->platforms = eb_xcalloc(im->index.n_items, sizeof(*im->platforms));
+	bnd_drop_absent(b, im);
+	im->platforms = eb_xcalloc(im->index.n_items + 1, sizeof(*im->platforms));
 	for (size_t i = 0; i < im->index.n_items; i++) {
 		r = oci_archive_manifest(b->archive, &im->index.items[i], &im->platforms[i], err);
 		if (r >= 0)
@@ -133,6 +176,23 @@ static int load_definition(struct bnd_bundle *b, struct eb_error **err)
 	return r < 0 ? eb_prefix(err, r, "definition") : 0;
 }
 
+static int load_bundle_manifest(struct bnd_bundle *b, struct eb_error **err)
+{
+	const struct oci_descriptor *d = b->root_index.n_items ? &b->root_index.items[0] : NULL;
+	int r = 0;
+
+	if (d) {
+		oci_descriptor_copy(d, &b->bundle_desc);
+		r = oci_archive_manifest(b->archive, d, &b->bundle_manifest, err);
+		if (r >= 0)
+			r = refuse_index(&b->bundle_manifest, d, err);
+	}
+	if (r >= 0 && (!b->bundle_manifest.artifact_type ||
+		       strcmp(b->bundle_manifest.artifact_type, BND_MT_BUNDLE) != 0))
+		return eb_throw(err, EB_E_FORMAT, "the root does not begin with a bundle manifest");
+	return r;
+}
+
 static int load_root(struct bnd_bundle *b, struct eb_error **err)
 {
 	int r = oci_archive_manifest(b->archive, &b->root, &b->root_index, err);
@@ -141,23 +201,13 @@ static int load_root(struct bnd_bundle *b, struct eb_error **err)
 		r = check_format(&b->root_index, err);
 	if (r < 0)
 		return r;
-	b->images = eb_xcalloc(b->root_index.n_items, sizeof(*b->images));
-	for (size_t i = 0; i < b->root_index.n_items && r >= 0; i++) {
-		const struct oci_descriptor *d = &b->root_index.items[i];
-
-		if (i > 0)
-			r = load_image(b, d, err);
-		else {
-			oci_descriptor_copy(d, &b->bundle_desc);
-			r = oci_archive_manifest(b->archive, d, &b->bundle_manifest, err);
-			if (r >= 0)
-				r = refuse_index(&b->bundle_manifest, d, err);
-		}
-	}
-	if (r >= 0 && (!b->bundle_manifest.artifact_type ||
-		       strcmp(b->bundle_manifest.artifact_type, BND_MT_BUNDLE) != 0))
-		return eb_throw(err, EB_E_FORMAT, "the root does not begin with a bundle manifest");
-	return r < 0 ? r : load_definition(b, err);
+	b->images = eb_xcalloc(b->root_index.n_items + 1, sizeof(*b->images));
+	r = load_bundle_manifest(b, err);
+	if (r >= 0)
+		r = load_definition(b, err);
+	for (size_t i = 1; i < b->root_index.n_items && r >= 0; i++)
+		r = load_image(b, &b->root_index.items[i], err);
+	return r;
 }
 
 /* The root does not cover a signature, and nobody may have to trust who made it: so it is held to

@@ -5,10 +5,13 @@
 #include "image/archive.h"
 
 struct bnd_image {
-	char *name;		    /* "ess.internal/redis:8.0.2-3" */
-	struct oci_descriptor desc; /* of its index */
-	struct oci_manifest index;
+	char *name;			/* "ess.internal/redis:8.0.2-3" */
+	struct oci_descriptor desc;	/* of its index */
+	struct oci_manifest index;	/* without the platforms that are not in the bundle */
 	struct oci_manifest *platforms; /* index.n_items of them */
+	/* Platforms that an upstream image's index lists and that were left behind on purpose: the
+	 * index is as its makers wrote it, the definition says what came along. */
+	size_t n_absent;
 };
 
 struct bnd_signature {
@@ -32,6 +35,8 @@ struct bnd_bundle {
 /* Errors: EB_E_FORMAT (no bundle: the message says what it looks like instead), EB_E_DIGEST,
  * EB_E_LIMIT, EB_E_UNSUPPORTED (a newer format). */
 int bnd_open(const char *path, struct bnd_bundle *ret, struct eb_error **err) EB_MUST_CHECK;
+/* Take those out of im->index; b->definition is set. */
+void bnd_drop_absent(const struct bnd_bundle *b, struct bnd_image *im);
 void bnd_close(struct bnd_bundle *b);
 EB_DEFINE_RELEASE(struct bnd_bundle, bnd_close)
 /* The layer of the bundle manifest with this media type, or NULL. */

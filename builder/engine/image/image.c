@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "image/carried.h"
 #include "image/config.h"
 #include "image/mediatype.h"
 
@@ -18,8 +19,13 @@ void img_platform_release(struct img_platform *p)
 {
 	text_release(&p->config);
 	text_release(&p->manifest);
+	for (size_t i = 0; i < p->n_layers; i++)
+		oci_descriptor_release(&p->layers[i]);
+	free(p->layers);
 	free(p->stage);
 	p->stage = NULL;
+	p->layers = NULL;
+	p->n_layers = 0;
 }
 
 void img_image_release(struct img_image *i)
@@ -28,6 +34,9 @@ void img_image_release(struct img_image *i)
 		img_platform_release(&i->platforms[p]);
 	free(i->platforms);
 	free(i->version);
+	for (size_t k = 0; k < i->n_signatures; k++)
+		text_release(&i->signatures[k]);
+	free(i->signatures);
 	text_release(&i->index);
 	*i = (struct img_image){ 0 };
 }
@@ -104,6 +113,9 @@ static void write_manifest(const struct img_env *env, const struct img_chain *c,
 	}
 	p->manifest.text = oci_manifest_write(&m, &n);
 	oci_descriptor_of(OCI_MT_MANIFEST, p->manifest.text, n, &p->manifest.desc);
+	p->layers = EB_TAKE_PTR(m.items);
+	p->n_layers = m.n_items;
+	m.n_items = 0;
 	p->manifest.desc.platform.architecture = eb_xstrdup(p->arch);
 	p->manifest.desc.platform.os = eb_xstrdup("linux");
 	if (variant_of(p->arch))
@@ -211,31 +223,47 @@ static void write_index(const struct img_env *env, struct img_image *image)
 	oci_descriptor_of(OCI_MT_INDEX, image->index.text, n, &image->index.desc);
 }
 
+static int plan_built(struct img_session *s, const char *const *arches, size_t n_arches,
+		      enum img_trust trust, struct img_image *image, struct eb_error **err)
+{
+	const struct rcp_recipe *rcp = img_recipe(image->chain);
+
+	for (size_t i = 0; i < rcp->n_architectures; i++) {
+		int r;
+
+		if (!asked_for(rcp->architectures[i], arches, n_arches))
+			continue;
+		r = img_platform_plan(s, image->chain, rcp->architectures[i], trust,
+				      &image->platforms[image->n_platforms], err);
+		if (r < 0)
+			return r;
+		image->n_platforms++;
+	}
+	return 0;
+}
+
 int img_image_plan(struct img_session *s, const struct img_chain *c, const char *const *arches,
 		   size_t n_arches, enum img_trust trust, struct img_image *ret,
 		   struct eb_error **err)
 {
 	EB_CLEANUP(img_image_release_p) struct img_image image = { .chain = c };
 	const struct rcp_recipe *rcp = img_recipe(c);
+	int r;
 
 	image.version = img_version(c);
 	image.platforms = eb_xcalloc(rcp->n_architectures, sizeof(*image.platforms));
-	for (size_t i = 0; i < rcp->n_architectures; i++) {
-		int r;
-
-		if (!asked_for(rcp->architectures[i], arches, n_arches))
-			continue;
-		r = img_platform_plan(s, c, rcp->architectures[i], trust,
-				      &image.platforms[image.n_platforms], err);
-		if (r < 0)
-			return r;
-		image.n_platforms++;
-	}
+	if (rcp->image.ref)
+		r = img_carried_plan(img_session_env(s), arches, n_arches, &image, err);
+	else
+		r = plan_built(s, arches, n_arches, trust, &image, err);
+	if (r < 0)
+		return r;
 	if (image.n_platforms == 0)
 		return eb_throw(err, EB_E_NOT_FOUND,
 				"%s: is for none of the architectures asked for", rcp->file);
 	qsort(image.platforms, image.n_platforms, sizeof(*image.platforms), by_arch);
-	write_index(img_session_env(s), &image);
+	if (!rcp->image.ref)
+		write_index(img_session_env(s), &image);
 	*ret = image;
 	image = (struct img_image){ 0 };
 	return 0;
@@ -246,6 +274,9 @@ void img_image_to_lock(const struct img_image *i, const struct img_env *env, str
 	const char *codec = eb_codec_name(env->compression);
 
 	rcp_lock_clear_results(lock);
+	/* Of an image that is carried, the inputs are the result. */
+	if (img_recipe(i->chain)->image.ref)
+		return;
 	for (size_t k = 0; k < i->n_platforms; k++) {
 		const struct img_platform *p = &i->platforms[k];
 		const struct img_layers *own = p->stage[p->n_stages - 1];

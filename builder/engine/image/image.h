@@ -1,6 +1,7 @@
-/* An image: for each architecture a configuration and a manifest over the layers of its stages, and
- * one index over them. Small documents only, ready to be hashed and written; the layers
- * themselves are made by img_stage_write(). */
+/* An image that is built: for each architecture a configuration and a manifest over the layers of
+ * its stages, and one index over them. Small documents only, ready to be hashed and written; the
+ * layers themselves are made by img_stage_write(). Or one that is carried: the same documents out
+ * of the source cache (carried.h). */
 #pragma once
 
 #include "image/manifest.h"
@@ -12,10 +13,13 @@ struct img_text { /* a document and what it is called by */
 };
 
 struct img_platform {
-	const char *arch;		 /* borrowed from the recipe */
-	const struct img_layers **stage; /* of each stage, in order; owned by the session */
+	const char *arch; /* borrowed from the recipe */
+	/* Of each stage, in order; owned by the session. None when the image is carried. */
+	const struct img_layers **stage;
 	size_t n_stages;
 	struct img_text config, manifest;
+	struct oci_descriptor *layers; /* as the manifest lists them */
+	size_t n_layers;
 };
 
 struct img_image {
@@ -24,6 +28,10 @@ struct img_image {
 	struct img_platform *platforms; /* sorted by architecture */
 	size_t n_platforms;
 	struct img_text index;
+	/* Of an image that is carried: signatures of it as cosign keeps them, a manifest (annotated
+	 * with what it signs) and after it what that lists. */
+	struct img_text *signatures;
+	size_t n_signatures, alloc_signatures;
 };
 
 /* The image on those of `arches` that its recipe has (NULL = all of the recipe's); EB_E_NOT_FOUND

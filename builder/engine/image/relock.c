@@ -9,6 +9,7 @@
 #include "image/others.h"
 #include "image/programs.h"
 #include "image/python.h"
+#include "image/upstream.h"
 #include "pkg/resolve.h"
 
 #define IMG_ONLY_DEBIAN "debian"
@@ -50,6 +51,9 @@ static int choose(const struct img_relock_options *o, const struct img_chain *c,
 		  const struct rcp_lock *old, struct rcp_lock **ret, struct eb_error **err)
 {
 	autofree struct rcp_lock **parents = eb_xcalloc(c->n, sizeof(*parents));
+
+	if (img_recipe(c)->image.ref)
+		return img_upstream_lock(o->env, img_recipe(c), ret, err);
 
 	for (size_t i = 0; i + 1 < c->n; i++)
 		parents[i] = c->stage[i].lock;

@@ -8,6 +8,7 @@
 #include "image/others.h"
 #include "image/programs.h"
 #include "image/python.h"
+#include "image/upstream.h"
 #include "pkg/input.h"
 
 enum { LIBRARY_MAX_BYTES = 16 * 1024 * 1024, MAX_SOURCES = 200000 };
@@ -225,6 +226,16 @@ static int add_need(struct source_list *l, const struct img_env *env, const stru
 	return add_codec(l, env, need->chain, err);
 }
 
+static int fetch_carried(const struct img_env *env, const struct img_need *need,
+			 struct eb_error **err)
+{
+	const struct rcp_recipe *rcp = img_recipe(need->chain);
+
+	return img_upstream_fetch(env, rcp, need->chain->stage[need->chain->n - 1].lock,
+				  need->arches ? need->arches : rcp->architectures,
+				  need->arches ? need->n_arches : rcp->n_architectures, err);
+}
+
 /* Programs and bytecode that the locks name and the cache lacks. */
 static int remake(const struct img_env *env, const struct img_need *need, struct eb_error **err)
 {
@@ -258,6 +269,8 @@ int img_fetch(const struct img_env *env, const struct img_need *needs, size_t n,
 	if (r >= 0)
 		r = pkg_fetch(env->fetch, l.items, l.n, err);
 	free(l.items);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = fetch_carried(env, &needs[i], err);
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = remake(env, &needs[i], err);
 	return r;
