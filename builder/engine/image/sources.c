@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/chain.h"
+#include "image/fetching.h"
 #include "image/inputs.h"
 #include "image/others.h"
 #include "image/programs.h"
@@ -267,7 +268,7 @@ int img_fetch(const struct img_env *env, const struct img_need *needs, size_t n,
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = add_need(&l, env, &needs[i], err);
 	if (r >= 0)
-		r = pkg_fetch(env->fetch, l.items, l.n, err);
+		r = img_fetch_sources(env, l.items, l.n, err);
 	free(l.items);
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = fetch_carried(env, &needs[i], err);

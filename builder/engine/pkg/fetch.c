@@ -111,6 +111,8 @@ void fetch_got(struct fetch_item *it)
 	fetch_advance(it, have);
 	it->job->n_fetched++;
 	it->job->bytes_fetched += have;
+	if (it->job->o->got)
+		it->job->o->got(it->job->o->got_ctx, s);
 }
 
 /* ---- the list ---- */

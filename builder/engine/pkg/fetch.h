@@ -35,6 +35,9 @@ struct pkg_fetch_options {
 	const struct eb_http_options *http; /* NULL = the defaults */
 	struct eb_progress *progress;
 	const struct pkg_pip *pip; /* for wheels; NULL = there are none */
+	/* Called, where it is set, for each source that was not in the cache and is now. */
+	void (*got)(void *ctx, const struct pkg_source *s);
+	void *got_ctx;
 };
 
 /* All of them, those already in the cache untouched. The first failure by order is reported, after
