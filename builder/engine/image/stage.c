@@ -23,6 +23,9 @@ struct img_session {
 	struct img_layers **known;
 	size_t n, alloc;
 	bool fallback;
+	/* The codec that was loaded last: nearly always the one for all. */
+	struct eb_codec *codec;
+	char codec_key[80]; /* what decides which one it is */
 };
 
 static void drop_items(struct img_layers *l)
@@ -63,6 +66,7 @@ struct img_session *img_session_free(struct img_session *s)
 		for (size_t i = 0; i < s->n; i++)
 			layers_free(s->known[i]);
 		free(s->known);
+		eb_codec_free(s->codec);
 		free(s);
 	}
 	return NULL;
@@ -228,27 +232,48 @@ static int count_inherited(struct img_session *s, const struct img_chain *c, con
 struct made {
 	struct img_rootfs rootfs;
 	struct img_split split;
-	struct eb_codec *codec;
+	const struct eb_codec *codec; /* the session's */
 };
 
 static void made_release(struct made *m)
 {
 	img_split_release(&m->split);
 	img_rootfs_release(&m->rootfs);
-	eb_codec_free(m->codec);
 }
 EB_DEFINE_RELEASE(struct made, made_release)
+
+static int find_codec(struct img_session *s, const struct img_chain *c, const struct eb_codec **ret,
+		      struct eb_error **err)
+{
+	const struct rcp_locked_codec *k = img_locked_codec(s->env, c, s->env->host_arch);
+	const struct rcp_locked_codec *any = img_locked_codec(s->env, c, NULL);
+	struct eb_codec *codec = NULL;
+	char key[sizeof(s->codec_key)];
+	bool fallback = false;
+	int r;
+
+	snprintf(key, sizeof(key), "%d %s", any ? any->level : 0, k ? k->sha256 : "");
+	if (!s->codec || strcmp(key, s->codec_key) != 0) {
+		r = img_codec_open(s->env, c, &codec, &fallback, err);
+		if (r < 0)
+			return r;
+		s->fallback |= fallback;
+		eb_codec_free(s->codec);
+		s->codec = codec;
+		memcpy(s->codec_key, key, sizeof(key));
+	}
+	*ret = s->codec;
+	return 0;
+}
 
 static int prepare(struct img_session *s, const struct img_chain *c, const char *arch,
 		   enum img_trust trust, struct made *m, struct eb_error **err)
 {
-	bool fallback = false;
 	size_t inherited;
 	int r = count_inherited(s, c, arch, trust, &inherited, err);
 
 	if (r >= 0)
-		r = img_codec_open(s->env, c, &m->codec, &fallback, err);
-	s->fallback |= fallback;
+		r = find_codec(s, c, &m->codec, err);
 	if (r >= 0)
 		r = img_rootfs_build(s->env, c, arch, &m->rootfs, err);
 	if (r >= 0)
