@@ -34,7 +34,7 @@ def verdict(ours, peer, budget):
     value = ours / peer if peer else ours
     limit = float(bound.group(2))
     good = {"<=": value <= limit, "<": value < limit, ">=": value >= limit}[bound.group(1)]
-    return "pass" if good else "**missed**"
+    return "PASS" if good else "**miss**"
 
 
 def table(path):
