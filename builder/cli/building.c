@@ -50,24 +50,27 @@ int building_run(struct cmd_env *env, const struct building_args *a, const struc
 				      .layout_only = layout_only };
 	autofree char *reference = eb_xasprintf("%s/%s", def->registry, def->name);
 	struct oci_digest root;
-	char key[65];
+	char key[65], signer[65] = "";
 	int r = bnd_plan_load(def, session, &plan, err);
 
-	if (r >= 0 && a->key) {
-		r = signing_load(a->key, &signing, err);
-		signing.reference = reference;
-		o.sign = signing_add;
-		o.sign_ctx = &signing;
-	}
+	if (r >= 0 && a->key)
+		r = signing_name(a->key, signer, err);
 	if (r >= 0)
-		r = bnd_plan_key(&plan, &o, signing.public_id, key, err);
+		r = bnd_plan_key(&plan, &o, signer, key, err);
 	if (r < 0)
 		return r;
 	if (bnd_stamp_check(&s->cache, key, a->output, &root, NULL) >= 0) {
 		report(env, &plan, a->output, &root, false);
 		return 0;
 	}
-	r = check_output(a->output, err);
+	if (a->key) {
+		r = signing_load(a->key, &signing, err);
+		signing.reference = reference;
+		o.sign = signing_add;
+		o.sign_ctx = &signing;
+	}
+	if (r >= 0)
+		r = check_output(a->output, err);
 	if (r >= 0)
 		r = bnd_plan_fetch(&plan, &o, err);
 	if (r >= 0)

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/dir.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "bundle/sign.h"
 #include "sign/key.h"
@@ -12,6 +13,18 @@
 void signing_release(struct signing *s)
 {
 	s->key = oci_key_free(s->key);
+}
+
+int signing_name(const char *path, char ret[static 65], struct eb_error **err)
+{
+	EB_AUTOBUF(pem, OCI_KEY_FILE_MAX_BYTES);
+	int r = eb_file_read(path, &pem, err);
+
+	if (r < 0)
+		return r;
+	eb_sha256_hex(eb_buf_str(&pem), pem.len, ret);
+	OPENSSL_cleanse(pem.data, pem.alloc);
+	return 0;
 }
 
 int signing_load(const char *path, struct signing *ret, struct eb_error **err)
