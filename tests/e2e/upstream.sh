@@ -149,6 +149,12 @@ check_rc "offline without it: 4" 4 build --offline
 check "offline from --sources: the same bytes" sh -c \
 	"'$ESS' build --progress=none --offline --sources '$T/kept' -o '$T/one.tar' '$T/bundles/one' && cmp '$T/one.tar' '$T/first.tar'"
 
+check "it is pushed" "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG/air"
+python3 -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(urllib.request.Request(
+	sys.argv[1], headers={"Accept": "application/vnd.oci.image.manifest.v1+json"})).read())' \
+	"http://$REG/v2/air/server/manifests/${INDEX/:/-}.sig" >"$T/sig" 2>"$T/why" || note "$(tail -n 1 "$T/why")"
+check "and its signature is under cosign's tag again" sh -c "sha256sum '$T/sig' | grep -q '${SIG#sha256:}'"
+
 # --- one platform of two ---
 recipe amd64
 check "locked for one platform" lock

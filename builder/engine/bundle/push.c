@@ -68,7 +68,7 @@ static char *below(const char *prefix, const char *path)
 }
 
 static int place(struct bnd_push_result *res, const char *name, const char *prefix,
-		 const struct oci_digest *digest, struct eb_error **err)
+		 const struct oci_descriptor *what, struct eb_error **err)
 {
 	EB_CLEANUP(oci_ref_release_p) struct oci_ref ref = { .host = NULL };
 	struct bnd_push_target *t = &res->targets[res->n_targets];
@@ -80,7 +80,8 @@ static int place(struct bnd_push_result *res, const char *name, const char *pref
 	t->name = eb_xstrdup(name);
 	t->repo = below(prefix, ref.repo);
 	t->tag = eb_xstrdup(ref.tag ? ref.tag : "latest");
-	t->digest = *digest;
+	t->digest = what->digest;
+	t->root = what;
 	r = oci_repo_check(t->repo, err);
 	if (r < 0)
 		return eb_prefix(err, r, "image %s", name);
@@ -184,7 +185,60 @@ static int place_signature(struct bnd_push_result *res, const struct bnd_bundle 
 	t->tag = eb_xstrdup(tag);
 	e = combine_signatures(b, r, t, &o->sig, err);
 	t->digest = o->sig.manifest_desc.digest;
+	t->root = &o->sig.manifest_desc;
 	return e;
+}
+
+/* The image, or one of its platforms, that a carried signature is about; NULL = none. */
+static const struct bnd_push_target *signed_target(const struct bnd_push_result *res,
+						   const struct bnd_bundle *b,
+						   const struct oci_digest *signs)
+{
+	for (size_t i = 0; i < b->n_images; i++) {
+		const struct bnd_image *im = &b->images[i];
+
+		if (oci_digest_eq(&im->desc.digest, signs))
+			return &res->targets[i];
+		for (size_t k = 0; k < im->index.n_items; k++)
+			if (oci_digest_eq(&im->index.items[k].digest, signs))
+				return &res->targets[i];
+	}
+	return NULL;
+}
+
+/* What upstream signed goes under cosign's tag again, beside the image. Another manifest that is
+ * there already stays: it is this registry's owner's. */
+static int place_carried(struct bnd_push_result *res, const struct bnd_bundle *b,
+			 struct oci_registry *r, const struct oci_descriptor *d,
+			 struct eb_error **err)
+{
+	const char *text = oci_descriptor_annotation(d, BND_ANN_SIGNS);
+	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor there = { .media_type = NULL };
+	struct bnd_push_target *t = &res->targets[res->n_targets];
+	const struct bnd_push_target *image;
+	autoerror struct eb_error *e = NULL;
+	struct oci_digest signs;
+	char tag[160];
+	int code;
+
+	if (!text || oci_digest_parse(text, &signs, NULL) < 0)
+		return 0;
+	image = signed_target(res, b, &signs);
+	if (!image)
+		return 0;
+	oci_digest_tag(&signs, ".sig", tag);
+	code = oci_registry_head(r, image->repo, tag, &there, &e);
+	if (code < 0 && code != -EB_E_NOT_FOUND)
+		return eb_error_forward(err, EB_TAKE_PTR(e));
+	if (code >= 0 && !oci_digest_eq(&there.digest, &d->digest))
+		return 0;
+	t->name = eb_xasprintf("signatures of %s", image->name);
+	t->repo = eb_xstrdup(image->repo);
+	t->tag = eb_xstrdup(tag);
+	t->digest = d->digest;
+	t->root = d;
+	res->n_targets++;
+	return 0;
 }
 
 static int place_all(const struct bnd_bundle *b, struct oci_registry *reg, const char *prefix,
@@ -193,22 +247,17 @@ static int place_all(const struct bnd_bundle *b, struct oci_registry *reg, const
 	autofree char *root = NULL;
 	int r = root_name(b, &root, err);
 
-	res->targets = eb_xcalloc(b->n_images + 2, sizeof(*res->targets));
+	res->targets = eb_xcalloc(b->n_images + b->bundle_manifest.n_items + 2,
+				  sizeof(*res->targets));
 	for (size_t i = 0; i < b->n_images && r >= 0; i++)
-		r = place(res, b->images[i].name, prefix, &b->images[i].desc.digest, err);
+		r = place(res, b->images[i].name, prefix, &b->images[i].desc, err);
+	for (size_t i = 0; i < b->bundle_manifest.n_items && r >= 0; i++)
+		r = place_carried(res, b, reg, &b->bundle_manifest.items[i], err);
 	if (r < 0)
 		return r;
 	if (b->n_signatures)
 		r = place_signature(res, b, reg, prefix, root, o, err);
-	return r < 0 ? r : place(res, root, prefix, &b->root.digest, err);
-}
-
-static const struct oci_descriptor *root_of(const struct bnd_bundle *b, const struct overlay *o,
-					    size_t i)
-{
-	if (i < b->n_images)
-		return &b->images[i].desc;
-	return i == b->n_images && b->n_signatures ? &o->sig.manifest_desc : &b->root;
+	return r < 0 ? r : place(res, root, prefix, &b->root, err);
 }
 
 int bnd_push(const struct bnd_bundle *b, struct oci_registry *r, const char *prefix,
@@ -225,11 +274,13 @@ int bnd_push(const struct bnd_bundle *b, struct oci_registry *r, const char *pre
 		targets[i] = (struct oci_push_target){ .repo = res.targets[i].repo,
 						       .tag = res.targets[i].tag,
 						       .name = res.targets[i].name,
-						       .root = *root_of(b, &over, i) };
+						       .root = *res.targets[i].root };
 	if (e >= 0)
 		e = oci_push(r, &src, targets, res.n_targets, o, &res.sum, err);
 	for (size_t i = 0; i < res.n_targets && e >= 0; i++)
 		res.targets[i].there = targets[i].there;
+	for (size_t i = 0; i < res.n_targets; i++)
+		res.targets[i].root = NULL;
 	oci_simple_signature_release(&over.sig);
 	if (e < 0)
 		return e;

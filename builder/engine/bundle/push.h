@@ -1,6 +1,7 @@
 /* A bundle into a registry: its images under PREFIX/<path of their own names>, and the root with
  * all that it lists under PREFIX/<bundle's name>:<version>, where pull finds it. The root's
- * signatures go under cosign's tag beside it, before its own tag appears. */
+ * signatures go under cosign's tag beside it, before its own tag appears. Signatures that upstream
+ * images brought go under theirs, unless another is there. */
 #pragma once
 
 #include "bundle/reader.h"
@@ -10,7 +11,8 @@ struct bnd_push_target {
 	char *name; /* "ess.internal/redis:8.0.2-3"; the bundle's own for the root */
 	char *repo, *tag;
 	struct oci_digest digest;
-	bool there; /* it was there already */
+	const struct oci_descriptor *root; /* while pushing: what goes there */
+	bool there;			   /* it was there already */
 };
 
 struct bnd_push_result {
