@@ -165,5 +165,7 @@ check "verify accepts it" "$ESS" verify --digests-only "$T/one.tar"
 check_match "inspect tells" "1 more in its index" "$ESS" inspect "$T/one.tar"
 check "it unpacks" "$ESS" unpack --digests-only --no-same-owner --image server --platform linux/amd64 -o "$T/unpacked" "$T/one.tar"
 check "to what upstream put in" grep -q "it is me" "$T/unpacked/srv/hello"
+check_rc "a registry would not take it: 1" 1 "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG/part"
+said "push says why" "1 platforms that its index lists are not in the bundle"
 check_rc "diff reads both: 1, they differ" 1 "$ESS" diff "$T/first.tar" "$T/one.tar"
 finish

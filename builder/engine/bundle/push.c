@@ -241,12 +241,28 @@ static int place_carried(struct bnd_push_result *res, const struct bnd_bundle *b
 	return 0;
 }
 
+/* Registries take no index before all that it lists. */
+static int refuse_partial(const struct bnd_bundle *b, struct eb_error **err)
+{
+	for (size_t i = 0; i < b->n_images; i++)
+		if (b->images[i].n_absent)
+			return eb_hint(err,
+				       eb_throw(err, EB_E_UNSUPPORTED,
+						"image %s: %zu platforms that its index lists are "
+						"not in the bundle, and registries want them all",
+						b->images[i].name, b->images[i].n_absent),
+				       "build the bundle with all platforms of that image");
+	return 0;
+}
+
 static int place_all(const struct bnd_bundle *b, struct oci_registry *reg, const char *prefix,
 		     struct overlay *o, struct bnd_push_result *res, struct eb_error **err)
 {
 	autofree char *root = NULL;
-	int r = root_name(b, &root, err);
+	int r = refuse_partial(b, err);
 
+	if (r >= 0)
+		r = root_name(b, &root, err);
 	res->targets = eb_xcalloc(b->n_images + b->bundle_manifest.n_items + 2,
 				  sizeof(*res->targets));
 	for (size_t i = 0; i < b->n_images && r >= 0; i++)
