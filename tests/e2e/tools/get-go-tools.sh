@@ -26,7 +26,9 @@ version_of() {
 	registry) echo github.com/distribution/distribution/v3 cmd/registry v3.0.0 ;;
 	# The distribution specification's own test of registries; it has no tagged versions.
 	oci-conformance) echo github.com/opencontainers/distribution-spec/conformance . v0.0.0-20260831232431-97274622c111 ;;
-	*) echo "get-go-tools.sh: no tool '$1': expected crane, regctl, oras, umoci, registry or oci-conformance" >&2; return 2 ;;
+	# Large: 5 minutes of CPU time.
+	syft) echo github.com/anchore/syft cmd/syft v1.57.0 ;;
+	*) echo "get-go-tools.sh: no tool '$1': expected crane, regctl, oras, umoci, registry, oci-conformance or syft" >&2; return 2 ;;
 	esac
 }
 
