@@ -296,3 +296,45 @@ TEST(sign, killed_run_is_repaired_by_the_next)
 	CHECK_OK(verify(&f, f.one, &res, &e), e);
 	CHECK_INT(res.signatures, 2);
 }
+
+/* What a killed run leaves and what a flipped bit makes of index.json look alike: no signature may
+ * go because of the latter. */
+TEST(sign, damaged_index_never_costs_a_signature)
+{
+	enum { INDEX = 1536 };
+	EB_CLEANUP(end_p) struct fixture f;
+	autoerror struct eb_error *e = NULL;
+	EB_AUTOBUF(base, BUNDLE_BYTES);
+	EB_AUTOBUF(now, BUNDLE_BYTES);
+	struct bnd_verify_result res;
+	size_t text;
+	bool added;
+
+	start(&f);
+	CHECK_OK(sign(&f, f.one, &added, &e), e);
+	demo_read(f.path, &base);
+	CHECK_INT(base.data[INDEX], '{');
+	text = strcspn(base.data + INDEX, " ");
+	for (size_t i = 0; i < text; i += i % 5 ? 1 : 2) {
+		char was = base.data[INDEX + i];
+		int r;
+
+		base.data[INDEX + i] = (char)(was ^ 1 << i % 7);
+		demo_write(f.path, base.data, base.len);
+		r = sign(&f, f.two, &added, &e);
+		if (r < 0) {
+			CHECK_INT(eb_code_exit_status(r), 3);
+			demo_read(f.path, &now);
+			if (now.len != base.len || memcmp(now.data, base.data, now.len) != 0)
+				test_fail(__FILE__, __LINE__, "%zu of %zu: changed by %s", i, text,
+					  e->message);
+			eb_error_clear(&e);
+		} else {
+			if (verify(&f, f.one, &res, &e) < 0)
+				test_fail(__FILE__, __LINE__, "%zu of %zu: %s", i, text,
+					  e->message);
+			CHECK_OK(verify(&f, f.two, &res, &e), e);
+		}
+		base.data[INDEX + i] = was;
+	}
+}

@@ -258,6 +258,13 @@ static int check_front(struct checker *c, const struct bnd_bundle *b, const stru
 	return r < 0 ? r : check_member(c, l, "ess-bundle", 0755, f.tool_offset, l->tool_size, err);
 }
 
+int bnd_check_front(const struct bnd_bundle *b, const struct bnd_layout *l, struct eb_error **err)
+{
+	struct checker c = { .fd = oci_archive_fd(b->archive) };
+
+	return check_front(&c, b, l, err);
+}
+
 /* The tool in front is a copy of the tool's blob. */
 static int check_tool(struct checker *c, const struct bnd_bundle *b, const struct bnd_layout *l,
 		      struct eb_error **err)

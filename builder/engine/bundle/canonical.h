@@ -28,3 +28,7 @@ int bnd_canonical_layout(const struct bnd_bundle *b, struct bnd_layout *ret,
 			 struct eb_error **err) EB_MUST_CHECK;
 /* Errors: EB_E_DIGEST naming the member and the offset. */
 int bnd_check_canonical(const struct bnd_bundle *b, struct eb_error **err) EB_MUST_CHECK;
+/* Does the file begin as `l` has it, up to the tool's header: index.json lists no more and no less?
+ * Errors: EB_E_DIGEST with the member and the byte. */
+int bnd_check_front(const struct bnd_bundle *b, const struct bnd_layout *l,
+		    struct eb_error **err) EB_MUST_CHECK;

@@ -85,12 +85,25 @@ static char *after_entries(void)
 	return eb_xstrdup(strchr(text, ']'));
 }
 
+/* A text that was written to its end: whatever is wrong in it, no run was killed on the way. */
+static bool is_complete(const char *text, size_t size, const char *tail)
+{
+	size_t n = strlen(tail);
+
+	while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\n'))
+		size--;
+	return size >= n && memcmp(text + size - n, tail, n) == 0;
+}
+
 /* An entry is added behind those that are there, so these are whole whatever happened: the longest
  * text that ends with one of them is what was there before, or all that was to be written. */
 static bool cut_back(char *text, size_t size)
 {
 	autofree char *tail = after_entries();
 	size_t tail_n = strlen(tail), at = size;
+
+	if (is_complete(text, size, tail))
+		return false;
 
 	for (int i = 0; i < MAX_TRIES; i++) {
 		const char *brace = memrchr(text, '}', at);

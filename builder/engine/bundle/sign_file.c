@@ -131,6 +131,10 @@ static int open_whole(const char *path, int fd, struct eb_pool *pool, struct eb_
 	r = bnd_verify_content(ret, pool, progress, err);
 	if (r >= 0)
 		r = bnd_canonical_layout(ret, &l, err);
+	/* What index.json does not list is left over only if all that it lists is right: an entry
+	 * that was damaged must not cost its signature. */
+	if (r >= 0 && oci_archive_file_size(ret->archive) > l.total)
+		r = bnd_check_front(ret, &l, err);
 	if (r >= 0)
 		r = bnd_mend_tail(fd, ret, &l, &mended, err);
 	if (r < 0)
