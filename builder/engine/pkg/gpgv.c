@@ -16,6 +16,7 @@ static int run_gpgv(struct pkg_program *p, const char *const *keyrings, struct e
 					   "GNUPGHOME=/nonexistent", NULL };
 	const char *argv[8 + 2 * MAX_KEYRINGS] = { "gpgv", "--status-fd", "3", "--output", "-" };
 	size_t n = 5;
+	int r;
 
 	for (size_t i = 0; keyrings[i]; i++) {
 		if (i == MAX_KEYRINGS)
@@ -28,7 +29,9 @@ static int run_gpgv(struct pkg_program *p, const char *const *keyrings, struct e
 	p->argv = argv;
 	p->env = env;
 	p->install = "apt-get install gpgv";
-	return pkg_program_run(p, err);
+	r = pkg_program_run(p, err);
+	p->argv = NULL;
+	return r;
 }
 
 struct verdict {
