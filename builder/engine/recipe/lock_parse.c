@@ -7,30 +7,10 @@
 #include "base/mem.h"
 #include "recipe/lock_section.h"
 
-/* The year 9999. */
-#define MAX_TIME_SEC ((uint64_t)253402300799)
-
 static int read_recipe(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		       struct eb_error **err)
 {
 	return rcp_read_checked(rd, v, rcp_check_component, to, err);
-}
-
-static int read_sha256(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
-		       struct eb_error **err)
-{
-	return rcp_read_checked(rd, v, rcp_check_sha256, to, err);
-}
-
-static int read_time(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
-		     struct eb_error **err)
-{
-	uint64_t n = 0;
-	int r = rcp_read_number(rd, v, MAX_TIME_SEC, &n, err);
-
-	if (r >= 0)
-		*(int64_t *)to = (int64_t)n;
-	return r;
 }
 
 static int read_format(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
@@ -82,9 +62,9 @@ int rcp_lock_parse(const char *file, const char *text, size_t n, struct rcp_lock
 	static const struct rcp_field head[] = {
 		{ "format", read_format, 0, true },
 		{ "recipe", read_recipe, offsetof(struct rcp_lock, recipe), true },
-		{ "inputs", read_sha256, offsetof(struct rcp_lock, inputs_sha256), false },
-		{ "others", read_sha256, offsetof(struct rcp_lock, others_sha256), false },
-		{ "epoch", read_time, offsetof(struct rcp_lock, epoch_sec), true },
+		{ "inputs", rcp_read_sha256, offsetof(struct rcp_lock, inputs_sha256), false },
+		{ "others", rcp_read_sha256, offsetof(struct rcp_lock, others_sha256), false },
+		{ "epoch", rcp_read_time, offsetof(struct rcp_lock, epoch_sec), true },
 	};
 	enum { N_HEAD = EB_ARRAY_LEN(head) };
 	EB_CLEANUP(eb_arena_free_p) struct eb_arena *arena = eb_arena_new();

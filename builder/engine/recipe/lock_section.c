@@ -5,9 +5,8 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-/* 1 PiB; the year 9999. Nothing real comes near. */
+/* 1 PiB: nothing real comes near. */
 #define MAX_SIZE_BYTES ((uint64_t)1 << 50)
-#define MAX_TIME_SEC ((uint64_t)253402300799)
 enum { MAX_LAYER_NUMBER = 1000, MAX_LEVEL = 22 };
 
 static const char *const result_codecs[] = { "zstd", "gzip", "none", NULL };
@@ -28,12 +27,6 @@ static int read_version(struct rcp_reader *rd, const struct rcp_yaml *v, void *t
 			struct eb_error **err)
 {
 	return rcp_read_checked(rd, v, rcp_check_version, to, err);
-}
-
-static int read_sha256(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
-		       struct eb_error **err)
-{
-	return rcp_read_checked(rd, v, rcp_check_sha256, to, err);
 }
 
 static int read_digest(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
@@ -103,17 +96,6 @@ static int read_size(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		     struct eb_error **err)
 {
 	return rcp_read_number(rd, v, MAX_SIZE_BYTES, to, err);
-}
-
-static int read_time(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
-		     struct eb_error **err)
-{
-	uint64_t n = 0;
-	int r = rcp_read_number(rd, v, MAX_TIME_SEC, &n, err);
-
-	if (r >= 0)
-		*(int64_t *)to = (int64_t)n;
-	return r;
 }
 
 static int read_level(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
@@ -210,8 +192,8 @@ const struct lock_section lock_sections[LOCK_SECTIONS] = {
 	[LOCK_SUITES] = { SECTION(suites, suite), .fields = {
 		{ "archive", read_archive, OF(suite, archive), .type = LOCK_TEXT },
 		{ "suite", read_suite_name, OF(suite, suite), .type = LOCK_TEXT },
-		{ "date", read_time, OF(suite, date_sec), .type = LOCK_TIME },
-		{ "sha256", read_sha256, OF(suite, sha256), .type = LOCK_TEXT },
+		{ "date", rcp_read_time, OF(suite, date_sec), .type = LOCK_TIME },
+		{ "sha256", rcp_read_sha256, OF(suite, sha256), .type = LOCK_TEXT },
 	}, .order = { "archive", "suite" }, .n_unique = 2 },
 	[LOCK_PACKAGES] = { SECTION(packages, package), .fields = {
 		{ "arch", rcp_read_architecture, OF(package, arch), .type = LOCK_TEXT },
@@ -219,7 +201,7 @@ const struct lock_section lock_sections[LOCK_SECTIONS] = {
 		{ "name", rcp_read_package, OF(package, name), .type = LOCK_TEXT },
 		{ "version", read_version, OF(package, version), .type = LOCK_TEXT },
 		{ "size", read_size, OF(package, size), .type = LOCK_SIZE },
-		{ "sha256", read_sha256, OF(package, sha256), .type = LOCK_TEXT },
+		{ "sha256", rcp_read_sha256, OF(package, sha256), .type = LOCK_TEXT },
 		{ "path", read_pool_path, OF(package, path), .type = LOCK_TEXT },
 		{ "archive", read_archive, OF(package, archive), .type = LOCK_TEXT },
 		{ "suite", read_suite_name, OF(package, suite), .type = LOCK_TEXT },
@@ -230,7 +212,7 @@ const struct lock_section lock_sections[LOCK_SECTIONS] = {
 		{ "name", read_distribution, OF(wheel, name), .type = LOCK_TEXT },
 		{ "version", rcp_read_line, OF(wheel, version), .type = LOCK_TEXT },
 		{ "size", read_size, OF(wheel, size), .type = LOCK_SIZE },
-		{ "sha256", read_sha256, OF(wheel, sha256), .type = LOCK_TEXT },
+		{ "sha256", rcp_read_sha256, OF(wheel, sha256), .type = LOCK_TEXT },
 		{ "file", read_wheel_file, OF(wheel, file), .type = LOCK_TEXT },
 	}, .order = { "arch", "name" }, .n_unique = 2 },
 	[LOCK_PROGRAMS] = { SECTION(programs, program), .fields = {
@@ -239,9 +221,9 @@ const struct lock_section lock_sections[LOCK_SECTIONS] = {
 		{ "version", read_module_path, OF(program, version), .type = LOCK_TEXT },
 		{ "package", rcp_read_line, OF(program, package), .type = LOCK_TEXT },
 		{ "toolchain", rcp_read_line, OF(program, toolchain), .type = LOCK_TEXT },
-		{ "gosum", read_sha256, OF(program, gosum), .type = LOCK_TEXT },
+		{ "gosum", rcp_read_sha256, OF(program, gosum), .type = LOCK_TEXT },
 		{ "size", read_size, OF(program, size), .type = LOCK_SIZE },
-		{ "sha256", read_sha256, OF(program, sha256), .type = LOCK_TEXT },
+		{ "sha256", rcp_read_sha256, OF(program, sha256), .type = LOCK_TEXT },
 	}, .order = { "arch", "module", "package" }, .n_unique = 3 },
 	[LOCK_MODULES] = { SECTION(modules, module), .fields = {
 		{ "module", read_module_path, OF(module, module), .type = LOCK_TEXT },
@@ -255,20 +237,20 @@ const struct lock_section lock_sections[LOCK_SECTIONS] = {
 		{ "url", read_url, OF(archive, url), .optional = true },
 		{ "commit", read_commit, OF(archive, commit), .optional = true },
 		{ "size", read_size, OF(archive, size), .type = LOCK_SIZE },
-		{ "sha256", read_sha256, OF(archive, sha256), .type = LOCK_TEXT },
+		{ "sha256", rcp_read_sha256, OF(archive, sha256), .type = LOCK_TEXT },
 	}, .order = { "name", "arch" }, .n_unique = 2 },
 	[LOCK_FILES] = { SECTION(files, file), .fields = {
 		{ "path", rcp_read_path_below, OF(file, path), .type = LOCK_TEXT },
 		{ "url", read_url, OF(file, url), .type = LOCK_TEXT },
 		{ "size", read_size, OF(file, size), .type = LOCK_SIZE },
-		{ "sha256", read_sha256, OF(file, sha256), .type = LOCK_TEXT },
+		{ "sha256", rcp_read_sha256, OF(file, sha256), .type = LOCK_TEXT },
 	}, .order = { "path" }, .n_unique = 1 },
 	[LOCK_BUILT] = { SECTION(built, built), .fields = {
 		{ "arch", rcp_read_architecture, OF(built, arch), .type = LOCK_TEXT },
 		{ "name", read_input_name, OF(built, name), .type = LOCK_TEXT },
 		{ "tool", rcp_read_line, OF(built, tool), .type = LOCK_TEXT },
 		{ "size", read_size, OF(built, size), .type = LOCK_SIZE },
-		{ "sha256", read_sha256, OF(built, sha256), .type = LOCK_TEXT },
+		{ "sha256", rcp_read_sha256, OF(built, sha256), .type = LOCK_TEXT },
 	}, .order = { "arch", "name" }, .n_unique = 2 },
 	[LOCK_BLOBS] = { SECTION(blobs, blob), .fields = {
 		{ "arch", rcp_read_architecture, OF(blob, arch), .optional = true },
@@ -277,7 +259,7 @@ const struct lock_section lock_sections[LOCK_SECTIONS] = {
 		{ "signs", read_digest, OF(blob, signs), .optional = true },
 		{ "type", read_media_type, OF(blob, media_type), .type = LOCK_TEXT },
 		{ "size", read_size, OF(blob, size), .type = LOCK_SIZE },
-		{ "sha256", read_sha256, OF(blob, sha256), .type = LOCK_TEXT },
+		{ "sha256", rcp_read_sha256, OF(blob, sha256), .type = LOCK_TEXT },
 	}, .order = { "arch", "kind", "sha256" }, .n_unique = 3 },
 	[LOCK_CODECS] = { SECTION(codecs, codec), .fields = {
 		{ "kind", rcp_read_codec_kind, OF(codec, kind), .type = LOCK_TEXT },
@@ -286,14 +268,14 @@ const struct lock_section lock_sections[LOCK_SECTIONS] = {
 		{ "version", read_version, OF(codec, version), .type = LOCK_TEXT },
 		{ "library", read_relative, OF(codec, library), .type = LOCK_TEXT },
 		{ "size", read_size, OF(codec, size), .type = LOCK_SIZE },
-		{ "sha256", read_sha256, OF(codec, sha256), .type = LOCK_TEXT },
+		{ "sha256", rcp_read_sha256, OF(codec, sha256), .type = LOCK_TEXT },
 		{ "path", read_pool_path, OF(codec, path), .type = LOCK_TEXT },
 		{ "archive", read_archive, OF(codec, archive), .type = LOCK_TEXT },
 	}, .order = { "kind", "arch" }, .n_unique = 2 },
 	[LOCK_RESULTS] = { SECTION(results, result), .fields = {
 		{ "arch", rcp_read_architecture, OF(result, arch), .type = LOCK_TEXT },
 		{ "codec", read_result_codec, OF(result, codec), .type = LOCK_TEXT },
-		{ "key", read_sha256, OF(result, key), .type = LOCK_TEXT },
+		{ "key", rcp_read_sha256, OF(result, key), .type = LOCK_TEXT },
 		{ "manifest", read_digest, OF(result, manifest), .type = LOCK_TEXT },
 		{ "config", read_digest, OF(result, config), .type = LOCK_TEXT },
 		{ "size", read_size, OF(result, size), .type = LOCK_SIZE },

@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "base/span.h"
 
+/* The year 9999. */
+#define MAX_TIME_SEC ((uint64_t)253402300799)
+
 int rcp_read_throw(const struct rcp_reader *rd, const struct rcp_yaml *at, struct eb_error **err,
 		   const char *fmt, ...)
 {
@@ -192,6 +195,22 @@ int rcp_read_architecture(struct rcp_reader *rd, const struct rcp_yaml *v, void 
 			  struct eb_error **err)
 {
 	return rcp_read_one_of(rd, v, rcp_architectures, to, err);
+}
+
+int rcp_read_sha256(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		    struct eb_error **err)
+{
+	return rcp_read_checked(rd, v, rcp_check_sha256, to, err);
+}
+
+int rcp_read_time(struct rcp_reader *rd, const struct rcp_yaml *v, void *to, struct eb_error **err)
+{
+	uint64_t n = 0;
+	int r = rcp_read_number(rd, v, MAX_TIME_SEC, &n, err);
+
+	if (r >= 0)
+		*(int64_t *)to = (int64_t)n;
+	return r;
 }
 
 int rcp_read_codec_kind(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,

@@ -53,6 +53,11 @@ int rcp_read_architecture(struct rcp_reader *rd, const struct rcp_yaml *v, void 
 			  struct eb_error **err);
 int rcp_read_codec_kind(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 			struct eb_error **err);
+/* to is const char **: 64 lower-case hex digits */
+int rcp_read_sha256(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		    struct eb_error **err);
+/* to is int64_t *: seconds since 1970, up to the year 9999 */
+int rcp_read_time(struct rcp_reader *rd, const struct rcp_yaml *v, void *to, struct eb_error **err);
 /* to is bool *: unquoted true or false */
 int rcp_read_bool(struct rcp_reader *rd, const struct rcp_yaml *v, void *to, struct eb_error **err);
 /* decimal digits */

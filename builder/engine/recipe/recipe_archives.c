@@ -12,12 +12,6 @@ int rcp_read_url(struct rcp_reader *rd, const struct rcp_yaml *v, void *to, stru
 	return rcp_read_checked(rd, v, rcp_check_url, to, err);
 }
 
-int rcp_read_sha256(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
-		    struct eb_error **err)
-{
-	return rcp_read_checked(rd, v, rcp_check_sha256, to, err);
-}
-
 int rcp_read_file_size(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		       struct eb_error **err)
 {

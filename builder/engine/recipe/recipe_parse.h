@@ -24,8 +24,6 @@ int rcp_read_archives(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 int rcp_read_mirrors(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		     struct eb_error **err);
 int rcp_read_url(struct rcp_reader *rd, const struct rcp_yaml *v, void *to, struct eb_error **err);
-int rcp_read_sha256(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
-		    struct eb_error **err);
 int rcp_read_file_size(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		       struct eb_error **err);
 #define RCP_REMOTE_FIELDS(type)                                                                    \
