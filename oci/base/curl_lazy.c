@@ -21,25 +21,7 @@
 	X(curl_url_cleanup) X(curl_url_get) X(curl_url_set)
 /* clang-format on */
 
-struct functions {
-	FUNCTIONS(EB_LAZY_FIELD)
-};
-static const struct eb_codec_symbol symbols[] = { FUNCTIONS(EB_LAZY_SYMBOL) };
-static struct functions real;
-static struct eb_lazy lazy = { "libcurl.so.4", symbols, EB_ARRAY_LEN(symbols), &real, NULL };
-
-static void load(void)
-{
-	eb_lazy_load(&lazy);
-}
-
-static bool ready(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, load);
-	return !lazy.problem;
-}
+EB_LAZY_LIBRARY("libcurl.so.4")
 
 /* Without the library there are no handles, so what takes one is never called then. */
 EB_LAZY_FORWARD(CURLcode, curl_global_init, (long flags), (flags), CURLE_FAILED_INIT)

@@ -28,6 +28,28 @@ void eb_lazy_load(struct eb_lazy *l);
 /* For the tables of the files that define the functions. */
 #define EB_LAZY_FIELD(name) __typeof__(name) *name##_;
 #define EB_LAZY_SYMBOL(name) { #name, offsetof(struct functions, name##_) },
+/* The library itself, whose functions the file lists in FUNCTIONS(X): `real` holds them once
+ * ready() has loaded it, which says whether they are there. */
+#define EB_LAZY_LIBRARY(soname)                                                                    \
+	struct functions {                                                                         \
+		FUNCTIONS(EB_LAZY_FIELD)                                                           \
+	};                                                                                         \
+	static const struct eb_codec_symbol symbols[] = { FUNCTIONS(EB_LAZY_SYMBOL) };             \
+	static struct functions real;                                                              \
+	static struct eb_lazy lazy = { soname, symbols, EB_ARRAY_LEN(symbols), &real, NULL };      \
+                                                                                                   \
+	static void load(void)                                                                     \
+	{                                                                                          \
+		eb_lazy_load(&lazy);                                                               \
+	}                                                                                          \
+                                                                                                   \
+	static bool ready(void)                                                                    \
+	{                                                                                          \
+		static pthread_once_t once = PTHREAD_ONCE_INIT;                                    \
+                                                                                                   \
+		pthread_once(&once, load);                                                         \
+		return !lazy.problem;                                                              \
+	}
 /* The function `name`: `without` is its value when there is no library. */
 #define EB_LAZY_FORWARD(type, name, params, args, without)                                         \
 	type name params                                                                           \

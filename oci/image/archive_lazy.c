@@ -28,25 +28,7 @@
 	X(archive_read_support_format_zip_streamable) X(archive_set_error)
 /* clang-format on */
 
-struct functions {
-	FUNCTIONS(EB_LAZY_FIELD)
-};
-static const struct eb_codec_symbol symbols[] = { FUNCTIONS(EB_LAZY_SYMBOL) };
-static struct functions real;
-static struct eb_lazy lazy = { "libarchive.so.13", symbols, EB_ARRAY_LEN(symbols), &real, NULL };
-
-static void load(void)
-{
-	eb_lazy_load(&lazy);
-}
-
-static bool ready(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, load);
-	return !lazy.problem;
-}
+EB_LAZY_LIBRARY("libarchive.so.13")
 
 /* Without the library archive_read_new() gives nothing, so the others are never called then. */
 #define NUMBER(type, name) EB_LAZY_FORWARD(type, name, (struct archive_entry * e), (e), 0)

@@ -14,25 +14,7 @@
 	X(MHD_quiesce_daemon) X(MHD_start_daemon) X(MHD_stop_daemon)
 /* clang-format on */
 
-struct functions {
-	FUNCTIONS(EB_LAZY_FIELD)
-};
-static const struct eb_codec_symbol symbols[] = { FUNCTIONS(EB_LAZY_SYMBOL) };
-static struct functions real;
-static struct eb_lazy lazy = { "libmicrohttpd.so.12", symbols, EB_ARRAY_LEN(symbols), &real, NULL };
-
-static void load(void)
-{
-	eb_lazy_load(&lazy);
-}
-
-static bool ready(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, load);
-	return !lazy.problem;
-}
+EB_LAZY_LIBRARY("libmicrohttpd.so.12")
 
 /* Without the library no daemon starts, so the others are never called then. */
 EB_LAZY_FORWARD_VOID(MHD_stop_daemon, (struct MHD_Daemon * d), (d))
