@@ -106,7 +106,7 @@ static bool is_about(const struct img_image *i, const char *digest)
 static int read_part(const struct img_env *env, struct img_image *i, const struct oci_descriptor *d,
 		     struct eb_error **err)
 {
-	struct img_text t = { NULL };
+	struct img_text t = { .text = NULL };
 	int r = eb_grow(&i->signatures, &i->alloc_signatures, i->n_signatures + 1,
 			sizeof(*i->signatures), MAX_SIGNATURES, "signatures", err);
 
