@@ -108,8 +108,8 @@ static void status(struct httpd_reply *r, int code)
 static void error(struct httpd_reply *r, int code, const char *name)
 {
 	static const char *const codes[] = {
-		"{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"authentication "
-		"required\"}]}",
+		("{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"authentication "
+		 "required\"}]}"),
 		"{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"manifest unknown\"}]}",
 		"{\"errors\":[{\"code\":\"BLOB_UNKNOWN\",\"message\":\"blob unknown\"}]}",
 		"{\"errors\":[{\"code\":\"DIGEST_INVALID\",\"message\":\"digest invalid\"}]}",

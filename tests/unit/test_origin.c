@@ -12,7 +12,7 @@
 static void make_layout(const char *index)
 {
 	autoerror struct eb_error *e = NULL;
-	autofree char *blob = eb_xasprintf("blobs/sha256/%s", A + 7);
+	autofree char *blob = eb_xasprintf("blobs/sha256/%s", &A[7]);
 
 	mkdir(test_path("l"), 0700);
 	mkdir(test_path("l/blobs"), 0700);

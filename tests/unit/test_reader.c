@@ -184,8 +184,8 @@ TEST(reader, describe_survives_odd_definitions)
 		"{\"images\":1}",
 		"{\"images\":[1,null,{\"ref\":1}]}",
 		"{\"images\":[{\"ref\":\"example.internal/base:1\",\"platforms\":[1]}]}",
-		"{\"images\":[{\"ref\":\"example.internal/base:1\",\"platforms\":[{\"packages\":"
-		"[1,null,\"x\",[]]}]}]}",
+		("{\"images\":[{\"ref\":\"example.internal/base:1\",\"platforms\":[{\"packages\":"
+		 "[1,null,\"x\",[]]}]}]}"),
 		"{\"name\":1,\"version\":[],\"epoch\":-1}",
 	};
 

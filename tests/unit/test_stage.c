@@ -305,6 +305,7 @@ TEST(stage, every_part_of_a_recipe_changes_the_key)
 					  parts[n]);
 		n++;
 	}
+	CHECK(!e);
 }
 
 TEST(stage, stale_lock_is_a_conflict)

@@ -330,6 +330,7 @@ TEST(tar_write, bsdtar_lists_the_same_names)
 	char *const argv[] = { (char *)"bsdtar", (char *)"--version", NULL };
 	autofree char *version = output_of(argv);
 
+	CHECK(version != NULL);
 	check_listing("bsdtar");
 }
 
