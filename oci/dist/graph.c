@@ -64,21 +64,27 @@ static int load(const struct oci_source *src, struct oci_graph *g, const struct 
 static int load_items(const struct oci_source *src, struct oci_graph *g, struct oci_node *n,
 		      unsigned int depth, struct eb_error **err)
 {
-	unsigned int level = 0;
+	size_t kept = 0;
 	int r = n->doc.is_index ? 0 : add_blob(g, &n->doc.config, err);
 
-	for (size_t i = 0; i < n->doc.n_items && r >= 0; i++) {
-		const struct oci_descriptor *d = &n->doc.items[i];
+	for (size_t i = 0; i < n->doc.n_items; i++) {
+		struct oci_descriptor *d = &n->doc.items[i];
+		unsigned int level = 0;
+		bool document = n->doc.is_index && is_document(d);
 
-		if (!n->doc.is_index || !is_document(d)) {
-			r = add_blob(g, d, err);
+		if (r >= 0)
+			r = document ? load(src, g, d, depth + 1, &level, err)
+				     : add_blob(g, d, err);
+		if (document && r == OCI_SOURCE_ABSENT) {
+			oci_descriptor_release(d);
 			continue;
 		}
-		r = load(src, g, d, depth + 1, &level, err);
-		if (n->level <= level)
+		if (document && r >= 0 && n->level <= level)
 			n->level = level + 1;
+		n->doc.items[kept++] = *d;
 	}
-	return r;
+	n->doc.n_items = kept;
+	return r < 0 ? r : 0;
 }
 
 static int load_node(const struct oci_source *src, struct oci_graph *g,
@@ -96,7 +102,7 @@ static int load_node(const struct oci_source *src, struct oci_graph *g,
 				(unsigned long long)d->size, (unsigned long long)g->text_bytes);
 	oci_descriptor_copy(d, &n->desc);
 	r = src->text(src->ctx, d, &n->text, err);
-	if (r < 0)
+	if (r < 0 || r == OCI_SOURCE_ABSENT)
 		return r;
 	g->text_bytes += d->size;
 	r = oci_manifest_parse(n->text, d->size, &n->doc, err);
@@ -123,6 +129,10 @@ static int load(const struct oci_source *src, struct oci_graph *g, const struct 
 		return 0;
 	}
 	r = load_node(src, g, d, depth, &n, err);
+	if (r == OCI_SOURCE_ABSENT && depth > 0)
+		return r;
+	if (r == OCI_SOURCE_ABSENT)
+		r = eb_throw(err, EB_E_NOT_FOUND, "is not there");
 	if (r >= 0)
 		r = eb_grow(&g->nodes, &g->alloc_nodes, g->n_nodes + 1, sizeof(*g->nodes),
 			    OCI_GRAPH_MAX_NODES, "documents", err);

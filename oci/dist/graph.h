@@ -13,10 +13,13 @@ enum {
 	OCI_GRAPH_MAX_BYTES = 256 * 1024 * 1024, /* of texts */
 };
 
+enum { OCI_SOURCE_ABSENT = 1 };
+
 /* Where documents and blobs come from; shared by threads. */
 struct oci_source {
 	void *ctx;
-	/* The verified text of a document (heap, NUL-terminated). */
+	/* The verified text of a document (heap, NUL-terminated). OCI_SOURCE_ABSENT: it is not
+	 * there and is not to be missed; what lists it is then read as if it did not. */
 	int (*text)(void *ctx, const struct oci_descriptor *d, char **ret, struct eb_error **err);
 	/* Bytes of a blob from `offset` on, not verified. */
 	int (*blob)(void *ctx, const struct oci_descriptor *d, uint64_t offset,

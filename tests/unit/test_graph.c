@@ -113,6 +113,42 @@ TEST(graph, load_limits_depth)
 	CHECK_FAIL(oci_graph_load(&src, d, &g, &e), EB_E_LIMIT, "more than 8 indexes", e);
 }
 
+static int text_or_absent(void *ctx, const struct oci_descriptor *d, char **ret,
+			  struct eb_error **err)
+{
+	struct eb_error *e = NULL;
+	int r = shelf_text(ctx, d, ret, &e);
+
+	(void)err;
+	eb_error_free(e);
+	return r < 0 ? OCI_SOURCE_ABSENT : r;
+}
+
+TEST(graph, load_passes_over_what_is_not_to_be_missed)
+{
+	autoerror struct eb_error *e = NULL;
+	const struct oci_descriptor *a, *root;
+	struct oci_descriptor d;
+	struct oci_manifest m;
+	AUTOSHELF(s);
+	AUTOGRAPH(g);
+	const struct oci_source src = { &s, text_or_absent, NULL };
+
+	oci_manifest_init(&m, true);
+	oci_descriptor_of(OCI_MT_MANIFEST, "nowhere", 7, &d);
+	oci_manifest_add(&m, &d);
+	a = image(&s, "a");
+	oci_manifest_add(&m, a);
+	root = put(&s, &m);
+	CHECK_OK(oci_graph_load(&src, root, &g, &e), e);
+	CHECK_INT(g.n_nodes, 2);
+	CHECK_INT(g.n_blobs, 3); /* config, shared, a: the missing one is no blob */
+	CHECK_INT(oci_graph_root(&g)->doc.n_items, 1);
+	CHECK(oci_digest_eq(&oci_graph_root(&g)->doc.items[0].digest, &a->digest));
+	CHECK_FAIL(oci_graph_load(&src, &d, &g, &e), EB_E_NOT_FOUND, "is not there", e);
+	oci_descriptor_release(&d);
+}
+
 TEST(graph, load_says_what_is_missing_or_contradicts_itself)
 {
 	autoerror struct eb_error *e = NULL;
