@@ -31,6 +31,12 @@ static void print_image(struct cmd_env *env, const struct args *a, const json_t 
 	env_printf(env, "  %s ", eb_json_text(im, "ref"));
 	json_array_foreach(json_object_get(im, "platforms"), i, one)
 		env_printf(env, " %s", json_string_value(one));
+	if (json_object_get(im, "attestations"))
+		env_printf(env, " +%llu attestations",
+			   (unsigned long long)eb_json_number(im, "attestations"));
+	if (json_array_size(json_object_get(im, "hanging")))
+		env_printf(env, " +%zu that hang on it",
+			   json_array_size(json_object_get(im, "hanging")));
 	if (json_object_get(im, "absent_platforms"))
 		env_printf(env, " (%llu more in its index are not in the bundle)",
 			   (unsigned long long)eb_json_number(im, "absent_platforms"));

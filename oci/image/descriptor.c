@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "image/mediatype.h"
 
 enum { MEDIA_TYPE_MAX_BYTES = 255 };
 
@@ -192,6 +193,15 @@ void oci_descriptor_of(const char *media_type, const void *p, size_t n, struct o
 const char *oci_descriptor_annotation(const struct oci_descriptor *d, const char *key)
 {
 	return json_string_value(json_object_get(d->annotations, key));
+}
+
+const char *oci_descriptor_attests(const struct oci_descriptor *d)
+{
+	const char *type = oci_descriptor_annotation(d, OCI_ANN_DOCKER_REF_TYPE);
+
+	return type && strcmp(type, "attestation-manifest") == 0
+		       ? oci_descriptor_annotation(d, OCI_ANN_DOCKER_REF_DIGEST)
+		       : NULL;
 }
 
 void oci_descriptor_annotate(struct oci_descriptor *d, const char *key, const char *value)

@@ -30,6 +30,9 @@ void oci_descriptor_copy(const struct oci_descriptor *from, struct oci_descripto
 void oci_descriptor_of(const char *media_type, const void *p, size_t n, struct oci_descriptor *ret);
 const char *oci_descriptor_annotation(const struct oci_descriptor *d,
 				      const char *key); /* NULL = none */
+/* The digest of the manifest that an index says this entry attests to (how BuildKit keeps SBOMs and
+ * provenance: an entry without a platform beside those of the platforms), or NULL. */
+const char *oci_descriptor_attests(const struct oci_descriptor *d);
 void oci_descriptor_annotate(struct oci_descriptor *d, const char *key, const char *value);
 
 /* The "annotations" member of j, if there: a copy into *ret. Errors: EB_E_FORMAT naming the key. */

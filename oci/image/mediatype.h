@@ -21,6 +21,9 @@
 #define OCI_ANN_BASE_DIGEST "org.opencontainers.image.base.digest"
 #define OCI_ANN_CONTAINERD_NAME "io.containerd.image.name"
 #define OCI_ANN_CONTAINERS_ZSTD "io.github.containers.compression.zstd" /* "true", in an index */
+/* What BuildKit writes on entries of an index that are no image */
+#define OCI_ANN_DOCKER_REF_TYPE "vnd.docker.reference.type"
+#define OCI_ANN_DOCKER_REF_DIGEST "vnd.docker.reference.digest"
 #define OCI_ANN_COSIGN_SIGNATURE "dev.cosignproject.cosign/signature"
 
 /* The bundle: artifactType of its manifest and of the root index, the types of its blobs, and the
@@ -31,6 +34,9 @@
 #define BND_MT_TOOL "application/vnd.ess.bundle.tool.v1"
 #define BND_ANN_ROOT "vnd.ess.bundle.root"   /* "true" on the root index in index.json */
 #define BND_ANN_SIGNS "vnd.ess.bundle.signs" /* digest that a signature manifest signs */
+/* how it hangs on that: "att", "sbom" = under cosign's tag of that end, "referrer" = by its subject
+ * alone; none = "sig" */
+#define BND_ANN_HANGS "vnd.ess.bundle.hangs"
 #define BND_ANN_COSIGN_KIND "kind" /* what cosign calls an entry of a layout that it saved */
 #define BND_ANN_FORMAT "vnd.ess.bundle.format" /* "1" on the root index */
 #define BND_ANN_NAME "vnd.ess.bundle.name"

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "bundle/select.h"
 #include "image/config.h"
 #include "image/mediatype.h"
 
@@ -73,14 +74,42 @@ static json_t *packages_of(const json_t *definition)
 	return all;
 }
 
-static char *platform_name(const struct oci_descriptor *d)
+/* Is it about the image, one of its manifests, or something in the list? */
+static bool is_about(const struct bnd_image *im, const json_t *list, const char *digest)
 {
-	const struct oci_platform *p = &d->platform;
+	const json_t *one;
+	size_t i;
 
-	if (!p->architecture)
-		return eb_xstrdup("unknown");
-	return eb_xasprintf("%s/%s%s%s", p->os ? p->os : "linux", p->architecture,
-			    p->variant ? "/" : "", p->variant ? p->variant : "");
+	if (strcmp(im->desc.digest.text, digest) == 0)
+		return true;
+	for (i = 0; i < im->index.n_items; i++)
+		if (strcmp(im->index.items[i].digest.text, digest) == 0)
+			return true;
+	json_array_foreach(list, i,
+			   one) if (strcmp(eb_json_text(one, "digest"), digest) == 0) return true;
+	return false;
+}
+
+/* Signatures and whatever else came along with an image that is carried. */
+static json_t *hanging_on(const struct bnd_bundle *b, const struct bnd_image *im)
+{
+	const struct oci_manifest *m = &b->bundle_manifest;
+	json_t *list = eb_json_array();
+
+	for (size_t i = 0; i < m->n_items; i++) {
+		const char *about = oci_descriptor_annotation(&m->items[i], BND_ANN_SIGNS);
+		const char *how = oci_descriptor_annotation(&m->items[i], BND_ANN_HANGS);
+		json_t *j;
+
+		if (!about || !is_about(im, list, about))
+			continue;
+		j = eb_json_object();
+		eb_json_set_str(j, "kind", how ? how : "signature");
+		eb_json_set_str(j, "about", about);
+		eb_json_set_str(j, "digest", m->items[i].digest.text);
+		eb_json_push(list, j);
+	}
+	return list;
 }
 
 static int describe_image(const struct bnd_bundle *b, const struct bnd_image *im, json_t *images,
@@ -88,18 +117,22 @@ static int describe_image(const struct bnd_bundle *b, const struct bnd_image *im
 {
 	json_t *j = eb_json_object(), *platforms = eb_json_array(), *layers = eb_json_array();
 	const json_t *def = defined(b, im->name);
-	uint64_t size = 0;
+	uint64_t size = 0, attestations = 0;
 	int r = 0;
 
 	eb_json_push(images, j);
 	eb_json_set(j, "platforms", platforms);
 	eb_json_set(j, "layers", layers);
 	for (size_t i = 0; i < im->index.n_items && r >= 0; i++) {
-		autofree char *name = platform_name(&im->index.items[i]);
+		autofree char *name = bnd_platform_name(&im->index.items[i]);
 
-		eb_json_push(platforms, json_string(name));
 		for (size_t k = 0; k < im->platforms[i].n_items; k++)
 			size += im->platforms[i].items[k].size;
+		if (oci_descriptor_attests(&im->index.items[i])) {
+			attestations++;
+			continue;
+		}
+		eb_json_push(platforms, json_string(name));
 		r = add_layers(b, &im->platforms[i], name, layers, err);
 	}
 	eb_json_set_str(j, "name", json_string_value(json_object_get(def, "name")));
@@ -109,6 +142,9 @@ static int describe_image(const struct bnd_bundle *b, const struct bnd_image *im
 	eb_json_set_u64(j, "size_bytes", size);
 	eb_json_set(j, "packages", packages_of(def));
 	eb_json_set_str(j, "upstream", json_string_value(json_object_get(def, "upstream")));
+	if (attestations)
+		eb_json_set_u64(j, "attestations", attestations);
+	eb_json_set(j, "hanging", hanging_on(b, im));
 	if (im->n_absent)
 		eb_json_set_u64(j, "absent_platforms", im->n_absent);
 	return r < 0 ? eb_prefix(err, r, "image %s", im->name) : 0;

@@ -91,6 +91,8 @@ static int diff_platforms(const struct diff *d, const struct bnd_image *a,
 		size_t k = find_platform(b, name);
 		int r;
 
+		if (oci_descriptor_attests(&a->index.items[i]))
+			continue;
 		if (k == SIZE_MAX) {
 			platform_json(list, name, "removed");
 			continue;
@@ -104,7 +106,8 @@ static int diff_platforms(const struct diff *d, const struct bnd_image *a,
 	for (size_t k = 0; k < b->index.n_items; k++) {
 		autofree char *name = bnd_platform_name(&b->index.items[k]);
 
-		if (find_platform(a, name) == SIZE_MAX)
+		if (!oci_descriptor_attests(&b->index.items[k]) &&
+		    find_platform(a, name) == SIZE_MAX)
 			platform_json(list, name, "added");
 	}
 	return 0;

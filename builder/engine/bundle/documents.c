@@ -83,6 +83,23 @@ static json_t *packages_json(const struct img_chain *c, const char *arch)
 	return list;
 }
 
+/* What an index that is carried lists about its platforms. */
+static json_t *attestations_json(const struct img_image *image)
+{
+	json_t *list = eb_json_array();
+
+	for (size_t i = 0; i < image->n_attestations; i++) {
+		const struct img_platform *p = &image->attestations[i];
+		autofree char *name = eb_xasprintf("linux/%s", p->arch);
+		json_t *one = eb_json_object();
+
+		eb_json_set_str(one, "platform", name);
+		eb_json_set_str(one, "digest", p->manifest.desc.digest.text);
+		eb_json_push(list, one);
+	}
+	return list;
+}
+
 static json_t *image_json(const struct bnd_plan_image *im)
 {
 	json_t *j = eb_json_object(), *platforms = eb_json_array();
@@ -102,6 +119,8 @@ static json_t *image_json(const struct bnd_plan_image *im)
 		eb_json_push(platforms, one);
 	}
 	eb_json_set(j, "platforms", platforms);
+	if (im->image.n_attestations)
+		eb_json_set(j, "attestations", attestations_json(&im->image));
 	if (img_recipe(&im->chain)->image.ref)
 		eb_json_set_str(j, "upstream", img_recipe(&im->chain)->image.ref);
 	return j;

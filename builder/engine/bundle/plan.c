@@ -84,20 +84,26 @@ static int add_text(struct bnd_plan *p, const struct img_text *t, struct eb_erro
 			      eb_xmemdup(t->text, t->desc.size), err);
 }
 
+static int add_platform(struct bnd_plan *p, const struct img_platform *pl, struct eb_error **err)
+{
+	int r = add_text(p, &pl->manifest, err);
+
+	if (r >= 0)
+		r = add_text(p, &pl->config, err);
+	for (size_t k = 0; k < pl->n_layers && r >= 0; k++)
+		r = bnd_layout_add(&p->layout, BND_DATA, &pl->layers[k].digest, pl->layers[k].size,
+				   NULL, err);
+	return r;
+}
+
 static int add_image(struct bnd_plan *p, const struct img_image *image, struct eb_error **err)
 {
 	int r = add_text(p, &image->index, err);
 
-	for (size_t i = 0; i < image->n_platforms && r >= 0; i++) {
-		const struct img_platform *pl = &image->platforms[i];
-
-		r = add_text(p, &pl->manifest, err);
-		if (r >= 0)
-			r = add_text(p, &pl->config, err);
-		for (size_t k = 0; k < pl->n_layers && r >= 0; k++)
-			r = bnd_layout_add(&p->layout, BND_DATA, &pl->layers[k].digest,
-					   pl->layers[k].size, NULL, err);
-	}
+	for (size_t i = 0; i < image->n_platforms && r >= 0; i++)
+		r = add_platform(p, &image->platforms[i], err);
+	for (size_t i = 0; i < image->n_attestations && r >= 0; i++)
+		r = add_platform(p, &image->attestations[i], err);
 	return r;
 }
 
@@ -131,23 +137,28 @@ static int add_part(struct bnd_plan *p, struct oci_manifest *m, const char *medi
 	return bnd_layout_add(&p->layout, class, &d.digest, n, text, err);
 }
 
-/* Signatures that came with carried images lie in the bundle manifest: so the root covers them, and
- * each says what it signs, for whoever puts them under their tags again. */
-static int add_signatures(struct bnd_plan *p, struct oci_manifest *m, struct eb_error **err)
+/* What hangs on carried images lies in the bundle manifest: so the root covers it, and each says
+ * what it is about, for whoever puts it where it was again. */
+static int add_hanging(struct bnd_plan *p, struct oci_manifest *m, struct eb_error **err)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < p->n_images; i++) {
 		const struct img_image *image = &p->images[i].image;
 
-		for (size_t k = 0; k < image->n_signatures && r >= 0; k++) {
-			const struct img_text *t = &image->signatures[k];
+		for (size_t k = 0; k < image->n_hanging && r >= 0; k++) {
+			const struct img_text *t = &image->hanging[k];
 
 			oci_manifest_add(m, &t->desc);
 			r = bnd_layout_add(&p->layout, BND_DATA, &t->desc.digest, t->desc.size,
-					   eb_xmemdup(t->text, t->desc.size), err);
+					   t->text ? eb_xmemdup(t->text, t->desc.size) : NULL, err);
 		}
 	}
+	if (r >= 0 && m->n_items > OCI_MAX_LAYERS)
+		return eb_throw(err, EB_E_LIMIT,
+				"the images bring %zu blobs of signatures and others along; a "
+				"bundle lists at most %d",
+				m->n_items, OCI_MAX_LAYERS);
 	return r;
 }
 
@@ -211,7 +222,7 @@ static int make_bundle_manifest(struct bnd_plan *p, struct oci_descriptor *ret,
 	if (r >= 0)
 		r = add_tool(p, &m, err);
 	if (r >= 0)
-		r = add_signatures(p, &m, err);
+		r = add_hanging(p, &m, err);
 	if (r < 0)
 		return r;
 	text = oci_manifest_write(&m, &n);
@@ -352,17 +363,28 @@ static int copy_layer(struct fill *f, const struct bnd_plan_image *im,
 	return r < 0 ? r : eb_writer_finish(out, err);
 }
 
+static int copy_platform(struct fill *f, const struct bnd_plan_image *im,
+			 const struct img_platform *pl, struct eb_error **err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pl->n_layers && r >= 0; i++)
+		r = copy_layer(f, im, &pl->layers[i], err);
+	return r;
+}
+
 /* Of an image that is carried: the layers as they lie in the cache. */
 static int copy_image(struct fill *f, const struct bnd_plan_image *im, struct eb_error **err)
 {
 	int r = 0;
 
-	for (size_t k = 0; k < im->image.n_platforms; k++) {
-		const struct img_platform *pl = &im->image.platforms[k];
-
-		for (size_t i = 0; i < pl->n_layers && r >= 0; i++)
-			r = copy_layer(f, im, &pl->layers[i], err);
-	}
+	for (size_t k = 0; k < im->image.n_platforms && r >= 0; k++)
+		r = copy_platform(f, im, &im->image.platforms[k], err);
+	for (size_t k = 0; k < im->image.n_attestations && r >= 0; k++)
+		r = copy_platform(f, im, &im->image.attestations[k], err);
+	for (size_t k = 0; k < im->image.n_hanging && r >= 0; k++)
+		if (!im->image.hanging[k].text)
+			r = copy_layer(f, im, &im->image.hanging[k].desc, err);
 	return r;
 }
 

@@ -40,6 +40,7 @@ static int parse_node(const struct bnd_pull_parts *p, const struct oci_descripto
 static int load_image(struct bnd_pull_parts *p, const struct oci_descriptor *d,
 		      struct eb_error **err)
 {
+	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest single = { 0 };
 	struct bnd_image *im = &p->bundle.images[p->bundle.n_images];
 	const char *name = oci_descriptor_annotation(d, BND_ANN_NAME);
 	int r;
@@ -51,8 +52,8 @@ static int load_image(struct bnd_pull_parts *p, const struct oci_descriptor *d,
 	im->name = eb_xstrdup(name);
 	oci_descriptor_copy(d, &im->desc);
 	r = parse_node(p, d, &im->index, err);
-	if (r >= 0 && !im->index.is_index)
-		r = eb_throw(err, EB_E_FORMAT, "is not an index");
+	if (r >= 0)
+		r = bnd_image_settle(&p->bundle, im, &single, err);
 	if (r >= 0)
 		im->platforms = eb_xcalloc(im->index.n_items + 1, sizeof(*im->platforms));
 	for (size_t i = 0; r >= 0 && i < im->index.n_items; i++)
@@ -94,9 +95,11 @@ static int load_bundle(struct bnd_pull_parts *p, struct eb_error **err)
 	r = parse_node(p, &b->bundle_desc, &b->bundle_manifest, err);
 	if (r >= 0 && b->bundle_manifest.is_index)
 		r = eb_throw(err, EB_E_FORMAT, "the root does not begin with a bundle manifest");
+	if (r >= 0)
+		r = load_definition(p, err);
 	for (size_t i = 1; i < b->root_index.n_items && r >= 0; i++)
 		r = load_image(p, &b->root_index.items[i], err);
-	return r < 0 ? r : load_definition(p, err);
+	return r;
 }
 
 /* ---- signatures ---- */
@@ -162,12 +165,29 @@ static int load_signatures(struct bnd_pull_parts *p, struct eb_error **err)
 	return r;
 }
 
+/* An index of which a registry has not all may be one that was sent so on purpose: whether it may
+ * be, the definition says, when that is there. */
+static int text_or_absent(void *ctx, const struct oci_descriptor *d, char **ret,
+			  struct eb_error **err)
+{
+	const struct oci_source *whole = ctx;
+	struct eb_error *e = NULL;
+	int r = whole->text(whole->ctx, d, ret, &e);
+
+	if (r == -EB_E_NOT_FOUND) {
+		eb_error_free(e);
+		return OCI_SOURCE_ABSENT;
+	}
+	return r < 0 ? eb_error_forward(err, e) : r;
+}
+
 int bnd_pull_parts(struct oci_registry *reg, const struct oci_ref *ref, struct bnd_pull_parts *ret,
 		   struct eb_error **err)
 {
 	struct bnd_pull_parts p = { .registry = reg, .repo = ref->repo };
 	struct oci_repository repo = { reg, ref->repo };
-	const struct oci_source src = oci_source_repository(&repo);
+	const struct oci_source whole = oci_source_repository(&repo);
+	const struct oci_source src = { (void *)(uintptr_t)&whole, text_or_absent, NULL };
 	int r = oci_registry_head(reg, ref->repo, oci_ref_version(ref), &p.bundle.root, err);
 
 	if (r >= 0)

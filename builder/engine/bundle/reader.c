@@ -8,18 +8,21 @@
 
 enum { DEFINITION_MAX_BYTES = 64 * 1024 * 1024, MAX_PAYLOADS = 16 };
 
+void bnd_image_release(struct bnd_image *im)
+{
+	for (size_t k = 0; im->platforms && k < im->index.n_items; k++)
+		oci_manifest_release(&im->platforms[k]);
+	free(im->platforms);
+	free(im->absent);
+	free(im->name);
+	oci_descriptor_release(&im->desc);
+	oci_manifest_release(&im->index);
+}
+
 void bnd_close(struct bnd_bundle *b)
 {
-	for (size_t i = 0; i < b->n_images; i++) {
-		struct bnd_image *im = &b->images[i];
-
-		for (size_t k = 0; im->platforms && k < im->index.n_items; k++)
-			oci_manifest_release(&im->platforms[k]);
-		free(im->platforms);
-		free(im->name);
-		oci_descriptor_release(&im->desc);
-		oci_manifest_release(&im->index);
-	}
+	for (size_t i = 0; i < b->n_images; i++)
+		bnd_image_release(&b->images[i]);
 	free(b->images);
 	for (size_t i = 0; i < b->n_signatures; i++) {
 		oci_descriptor_release(&b->signatures[i].desc);
@@ -90,50 +93,79 @@ static int refuse_index(const struct oci_manifest *m, const struct oci_descripto
 			   : 0;
 }
 
-/* Does the definition, which the root covers, say that this image is carried as it is and that this
- * platform of it stayed behind? */
-static bool stayed_behind(const json_t *image, const struct oci_digest *d)
+/* Does the list of the definition, which the root covers, name this digest? */
+static bool came_along(const json_t *list, const struct oci_digest *d)
 {
-	const json_t *platform;
+	const json_t *one;
 	size_t i;
 
-	if (!json_object_get(image, "upstream"))
-		return false;
-	json_array_foreach(json_object_get(image, "platforms"), i, platform)
+	json_array_foreach(list, i, one)
 	{
-		const char *digest = json_string_value(json_object_get(platform, "digest"));
+		const char *digest = json_string_value(json_object_get(one, "digest"));
 
 		if (digest && strcmp(digest, d->text) == 0)
-			return false;
+			return true;
 	}
-	return true;
+	return false;
 }
 
-void bnd_drop_absent(const struct bnd_bundle *b, struct bnd_image *im)
+/* What the definition says about an image that is carried as it is; else NULL. */
+static const json_t *carried(const struct bnd_bundle *b, const char *name)
 {
-	const json_t *image, *mine = NULL;
-	size_t i, kept = 0;
+	const json_t *image, *found = NULL;
+	size_t i;
 
 	json_array_foreach(json_object_get(b->definition, "images"), i, image)
 	{
 		const char *ref = json_string_value(json_object_get(image, "ref"));
 
-		if (ref && strcmp(ref, im->name) == 0)
-			mine = image;
+		if (ref && strcmp(ref, name) == 0)
+			found = image;
 	}
-	for (i = 0; i < im->index.n_items; i++) {
-		if (mine && stayed_behind(mine, &im->index.items[i].digest)) {
-			oci_descriptor_release(&im->index.items[i]);
-			im->n_absent++;
+	return json_object_get(found, "upstream") ? found : NULL;
+}
+
+static void drop_absent(const json_t *definition, struct bnd_image *im)
+{
+	const json_t *platforms = json_object_get(definition, "platforms");
+	const json_t *attestations = json_object_get(definition, "attestations");
+	size_t kept = 0;
+
+	im->absent = eb_xcalloc(im->index.n_items + 1, sizeof(*im->absent));
+	for (size_t i = 0; i < im->index.n_items; i++) {
+		struct oci_descriptor *d = &im->index.items[i];
+
+		if (!came_along(platforms, &d->digest) && !came_along(attestations, &d->digest)) {
+			im->absent[im->n_absent++] = d->digest;
+			oci_descriptor_release(d);
 		} else {
-			im->index.items[kept++] = im->index.items[i];
+			im->index.items[kept++] = *d;
 		}
 	}
 	im->index.n_items = kept;
 }
 
+int bnd_image_settle(const struct bnd_bundle *b, struct bnd_image *im,
+		     struct oci_manifest *ret_single, struct eb_error **err)
+{
+	const json_t *definition = carried(b, im->name);
+
+	if (im->index.is_index) {
+		if (definition)
+			drop_absent(definition, im);
+		return 0;
+	}
+	if (!definition)
+		return eb_throw(err, EB_E_FORMAT, "is not an index");
+	*ret_single = im->index;
+	oci_manifest_init(&im->index, true);
+	oci_manifest_add(&im->index, &im->desc);
+	return 0;
+}
+
 static int load_image(struct bnd_bundle *b, const struct oci_descriptor *d, struct eb_error **err)
 {
+	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest single = { 0 };
 	struct bnd_image *im = &b->images[b->n_images];
 	const char *name = oci_descriptor_annotation(d, BND_ANN_NAME);
 	int r;
@@ -145,11 +177,10 @@ static int load_image(struct bnd_bundle *b, const struct oci_descriptor *d, stru
 	im->name = eb_xstrdup(name);
 	oci_descriptor_copy(d, &im->desc);
 	r = oci_archive_manifest(b->archive, d, &im->index, err);
+	if (r >= 0)
+		r = bnd_image_settle(b, im, &single, err);
 	if (r < 0)
 		return eb_prefix(err, r, "image %s", name);
-	if (!im->index.is_index)
-		return eb_throw(err, EB_E_FORMAT, "image %s is not an index", name);
-	bnd_drop_absent(b, im);
 	im->platforms = eb_xcalloc(im->index.n_items + 1, sizeof(*im->platforms));
 	for (size_t i = 0; i < im->index.n_items; i++) {
 		r = oci_archive_manifest(b->archive, &im->index.items[i], &im->platforms[i], err);

@@ -5,12 +5,13 @@
 #include "image/archive.h"
 
 struct bnd_image {
-	char *name;			/* "ess.internal/redis:8.0.2-3" */
-	struct oci_descriptor desc;	/* of its index */
-	struct oci_manifest index;	/* without the platforms that are not in the bundle */
+	char *name;		    /* "ess.internal/redis:8.0.2-3" */
+	struct oci_descriptor desc; /* of its index, or of its only manifest */
+	struct oci_manifest index;  /* without what is not in the bundle; made up for the latter */
 	struct oci_manifest *platforms; /* index.n_items of them */
-	/* Platforms that an upstream image's index lists and that were left behind on purpose: the
-	 * index is as its makers wrote it, the definition says what came along. */
+	/* What an upstream image's index lists and was left behind on purpose: the index is as its
+	 * makers wrote it, the definition says what came along. */
+	struct oci_digest *absent;
 	size_t n_absent;
 };
 
@@ -35,8 +36,12 @@ struct bnd_bundle {
 /* Errors: EB_E_FORMAT (no bundle: the message says what it looks like instead), EB_E_DIGEST,
  * EB_E_LIMIT, EB_E_UNSUPPORTED (a newer format). */
 int bnd_open(const char *path, struct bnd_bundle *ret, struct eb_error **err) EB_MUST_CHECK;
-/* Take those out of im->index; b->definition is set. */
-void bnd_drop_absent(const struct bnd_bundle *b, struct bnd_image *im);
+/* im->desc and im->index are what the root says and that document; b->definition is set. Take out
+ * of the index what was left behind; or make one for a manifest, which is moved to ret_single.
+ * EB_E_FORMAT when it is neither. */
+int bnd_image_settle(const struct bnd_bundle *b, struct bnd_image *im,
+		     struct oci_manifest *ret_single, struct eb_error **err) EB_MUST_CHECK;
+void bnd_image_release(struct bnd_image *im);
 void bnd_close(struct bnd_bundle *b);
 EB_DEFINE_RELEASE(struct bnd_bundle, bnd_close)
 /* The layer of the bundle manifest with this media type, or NULL. */

@@ -286,9 +286,9 @@ static int compare_image(struct compare *c, const struct bnd_image *im,
 	c->d->image = eb_xstrdup(im->name);
 	if (strcmp(im->name, made->name) != 0)
 		return differ(c, BND_DIFF_IMAGES, "name", im->name, made->name);
-	if (im->index.n_items != made->image.n_platforms)
+	if (im->index.n_items != made->image.n_platforms + made->image.n_attestations)
 		return differ_counts(c, BND_DIFF_PLATFORMS, im->index.n_items,
-				     made->image.n_platforms);
+				     made->image.n_platforms + made->image.n_attestations);
 	for (size_t i = 0; i < im->index.n_items && r == 0; i++) {
 		const struct oci_descriptor *d = &im->index.items[i];
 		autofree char *name = bnd_platform_name(d);
@@ -296,6 +296,9 @@ static int compare_image(struct compare *c, const struct bnd_image *im,
 							  &c->d->platform_i);
 
 		c->d->bundle_platform_i = i;
+		/* Carried, as the index that lists it. */
+		if (oci_descriptor_attests(d))
+			continue;
 		if (!pl)
 			return differ(c, BND_DIFF_PLATFORMS, NULL, name, "none like it");
 		r = compare_platform(c, d, &im->platforms[i], pl, err);

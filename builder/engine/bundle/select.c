@@ -138,10 +138,12 @@ int bnd_select_platform(const struct bnd_image *im, const char *platform, const 
 	const char *want = platform ? platform : host;
 	autofree char **names = NULL;
 	autofree char *list = NULL;
+	size_t n = 0;
 	int r;
 
 	for (size_t i = 0; i < im->index.n_items; i++) {
-		if (is_platform(&im->index.items[i], want)) {
+		if (is_platform(&im->index.items[i], want) &&
+		    !oci_descriptor_attests(&im->index.items[i])) {
 			*ret = i;
 			return 0;
 		}
@@ -152,9 +154,10 @@ int bnd_select_platform(const struct bnd_image *im, const char *platform, const 
 	}
 	names = eb_xcalloc(im->index.n_items + 1, sizeof(*names));
 	for (size_t i = 0; i < im->index.n_items; i++)
-		names[i] = bnd_platform_name(&im->index.items[i]);
-	list = listed((const char *const *)names, im->index.n_items);
-	for (size_t i = 0; i < im->index.n_items; i++)
+		if (!oci_descriptor_attests(&im->index.items[i]))
+			names[n++] = bnd_platform_name(&im->index.items[i]);
+	list = listed((const char *const *)names, n);
+	for (size_t i = 0; i < n; i++)
 		free(names[i]);
 	r = eb_throw(err, EB_E_NOT_FOUND, "image %s is not there for %s", im->name, want);
 	return eb_hint(err, r, "give --platform with one of: %s", list);

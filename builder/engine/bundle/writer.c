@@ -62,11 +62,16 @@ struct bnd_blob *bnd_layout_find(const struct bnd_layout *l, const struct oci_di
 int bnd_layout_add(struct bnd_layout *l, enum bnd_class class, const struct oci_digest *digest,
 		   uint64_t size, char *text, struct eb_error **err)
 {
+	struct bnd_blob *known = bnd_layout_find(l, digest);
 	autofree char *owned = text;
 	int r;
 
-	if (bnd_layout_find(l, digest))
+	if (known) {
+		/* Whichever of those that list it comes first. */
+		if (class < known->class)
+			known->class = class;
 		return 0;
+	}
 	r = eb_grow(&l->blobs, &l->alloc, l->n + 1, sizeof(*l->blobs), MAX_BLOBS, "blobs", err);
 	if (r < 0)
 		return r;

@@ -4,9 +4,9 @@
 
 #include "image/image.h"
 
-/* The platforms of ret->chain's recipe that are asked for (NULL = all), the index, and the
- * signatures in the lock that are about one of them. ret->version is set, ret->platforms has room.
- * Errors: EB_E_CONFLICT when the lock lacks something, EB_E_DIGEST, EB_E_NOT_FOUND (cache). */
+/* The platforms of ret->chain's recipe that are asked for (NULL = all), the index, what it lists
+ * about them, and what hangs on one of these. ret->version is set, ret->platforms has room. Errors:
+ * EB_E_CONFLICT when the lock lacks something, EB_E_DIGEST, EB_E_NOT_FOUND (cache). */
 int img_carried_plan(const struct img_env *env, const char *const *arches, size_t n_arches,
 		     struct img_image *ret, struct eb_error **err) EB_MUST_CHECK;
 /* A layer of it out of the cache, verified while it is read. */

@@ -8,7 +8,7 @@
 #include "image/config.h"
 #include "image/mediatype.h"
 
-static void text_release(struct img_text *t)
+void img_text_release(struct img_text *t)
 {
 	free(t->text);
 	oci_descriptor_release(&t->desc);
@@ -17,8 +17,8 @@ static void text_release(struct img_text *t)
 
 void img_platform_release(struct img_platform *p)
 {
-	text_release(&p->config);
-	text_release(&p->manifest);
+	img_text_release(&p->config);
+	img_text_release(&p->manifest);
 	for (size_t i = 0; i < p->n_layers; i++)
 		oci_descriptor_release(&p->layers[i]);
 	free(p->layers);
@@ -34,10 +34,13 @@ void img_image_release(struct img_image *i)
 		img_platform_release(&i->platforms[p]);
 	free(i->platforms);
 	free(i->version);
-	for (size_t k = 0; k < i->n_signatures; k++)
-		text_release(&i->signatures[k]);
-	free(i->signatures);
-	text_release(&i->index);
+	for (size_t k = 0; k < i->n_attestations; k++)
+		img_platform_release(&i->attestations[k]);
+	free(i->attestations);
+	for (size_t k = 0; k < i->n_hanging; k++)
+		img_text_release(&i->hanging[k]);
+	free(i->hanging);
+	img_text_release(&i->index);
 	*i = (struct img_image){ 0 };
 }
 

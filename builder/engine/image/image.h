@@ -12,6 +12,9 @@ struct img_text { /* a document and what it is called by */
 	struct oci_descriptor desc;
 };
 
+void img_text_release(struct img_text *t);
+EB_DEFINE_RELEASE(struct img_text, img_text_release)
+
 struct img_platform {
 	const char *arch; /* borrowed from the recipe */
 	/* Of each stage, in order; owned by the session. None when the image is carried. */
@@ -27,11 +30,15 @@ struct img_image {
 	char *version;
 	struct img_platform *platforms; /* sorted by architecture */
 	size_t n_platforms;
-	struct img_text index;
-	/* Of an image that is carried: signatures of it as cosign keeps them, a manifest (annotated
-	 * with what it signs) and after it what that lists. */
-	struct img_text *signatures;
-	size_t n_signatures, alloc_signatures;
+	struct img_text index; /* or the only platform's manifest, of an image that is carried */
+	/* The rest is of an image that is carried. What its index lists about its platforms
+	 * (oci_descriptor_attests()): */
+	struct img_platform *attestations;
+	size_t n_attestations;
+	/* What hangs on it: a document, annotated with what it is about (BND_ANN_SIGNS) and how it
+	 * hangs there, and after it what that lists; data without its text. */
+	struct img_text *hanging;
+	size_t n_hanging, alloc_hanging;
 };
 
 /* The image on those of `arches` that its recipe has (NULL = all of the recipe's); EB_E_NOT_FOUND

@@ -7,7 +7,7 @@
 #include "base/stream.h"
 #include "dist/ref.h"
 #include "dist/registry.h"
-#include "image/carried.h"
+#include "image/upstream_private.h"
 #include "pkg/partial.h"
 #include "recipe/lock.h"
 #include "recipe/recipe.h"
@@ -68,22 +68,13 @@ int img_upstream_place(const struct img_upstream *u, const char *ref, struct img
 	return 0;
 }
 
-/* One image under way; the registry is opened when something is not in the cache. */
-struct getter {
-	const struct img_env *env;
-	const struct rcp_recipe *rcp;
-	struct img_place place;
-	struct oci_registry *registry;
-};
-
-static void getter_release(struct getter *g)
+void img_getter_release(struct img_getter *g)
 {
 	oci_registry_free(g->registry);
 	img_place_release(&g->place);
 }
-EB_DEFINE_RELEASE(struct getter, getter_release)
 
-static int connect(struct getter *g, struct eb_error **err)
+int img_getter_connect(struct img_getter *g, struct eb_error **err)
 {
 	const struct img_upstream *u = g->env->upstream;
 	int r;
@@ -96,8 +87,7 @@ static int connect(struct getter *g, struct eb_error **err)
 	return r < 0 ? r : u->open(u->ctx, g->place.host, g->place.plain_http, &g->registry, err);
 }
 
-/* What the user knows: the image, beside what the registry's client says. */
-static int of_image(const struct getter *g, int r, struct eb_error **err)
+int img_getter_failed(const struct img_getter *g, int r, struct eb_error **err)
 {
 	r = eb_prefix(err, r, "image '%s' (%s)", g->rcp->name, g->rcp->image.ref);
 	if (r == -EB_E_NETWORK || r == -EB_E_NOT_FOUND || r == -EB_E_DIGEST)
@@ -121,7 +111,7 @@ static bool is_document(const char *media_type)
 	return oci_media_type_is_index(media_type) || oci_media_type_is_manifest(media_type);
 }
 
-static int get_document(struct getter *g, const char *sha256, struct eb_error **err)
+static int get_document(struct img_getter *g, const char *sha256, struct eb_error **err)
 {
 	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor d = { 0 };
 	autofree char *version = eb_xasprintf("sha256:%s", sha256), *text = NULL;
@@ -133,7 +123,7 @@ static int get_document(struct getter *g, const char *sha256, struct eb_error **
 			       err);
 }
 
-static int receive(struct getter *g, const struct oci_descriptor *d, struct pkg_partial *part,
+static int receive(struct img_getter *g, const struct oci_descriptor *d, struct pkg_partial *part,
 		   struct eb_error **err)
 {
 	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
@@ -158,7 +148,7 @@ static int receive(struct getter *g, const struct oci_descriptor *d, struct pkg_
 	return r < 0 ? eb_prefix(err, r, "blob %s", d->digest.text) : 0;
 }
 
-static int get_blob(struct getter *g, const char *sha256, uint64_t size, struct eb_error **err)
+static int get_blob(struct img_getter *g, const char *sha256, uint64_t size, struct eb_error **err)
 {
 	const struct oci_descriptor d = described("application/octet-stream", sha256, size);
 
@@ -185,7 +175,7 @@ static bool is_cached(const struct img_env *env, const char *sha256, uint64_t si
 }
 
 /* From --sources directories, where the files are called by their sums. */
-static int from_here(struct getter *g, const struct rcp_locked_blob *blobs, size_t n,
+static int from_here(struct img_getter *g, const struct rcp_locked_blob *blobs, size_t n,
 		     struct eb_error **err)
 {
 	EB_CLEANUP(eb_arena_free_p) struct eb_arena *arena = eb_arena_new();
@@ -210,7 +200,7 @@ static int from_here(struct getter *g, const struct rcp_locked_blob *blobs, size
 	return eb_error_forward(err, EB_TAKE_PTR(e));
 }
 
-static int get_all(struct getter *g, const struct rcp_locked_blob *blobs, size_t n,
+int img_getter_all(struct img_getter *g, const struct rcp_locked_blob *blobs, size_t n,
 		   struct eb_error **err)
 {
 	int r = from_here(g, blobs, n, err);
@@ -220,12 +210,12 @@ static int get_all(struct getter *g, const struct rcp_locked_blob *blobs, size_t
 
 		if (is_cached(g->env, b->sha256, b->size))
 			continue;
-		r = connect(g, err);
+		r = img_getter_connect(g, err);
 		if (r >= 0)
 			r = is_document(b->media_type) ? get_document(g, b->sha256, err)
 						       : get_blob(g, b->sha256, b->size, err);
 		if (r < 0)
-			return of_image(g, r, err);
+			return img_getter_failed(g, r, err);
 	}
 	return r;
 }
@@ -234,7 +224,7 @@ int img_upstream_fetch(const struct img_env *env, const struct rcp_recipe *rcp,
 		       const struct rcp_lock *lock, const char *const *arches, size_t n_arches,
 		       struct eb_error **err)
 {
-	EB_CLEANUP(getter_release_p) struct getter g = { .env = env, .rcp = rcp };
+	EB_CLEANUP(img_getter_release_p) struct img_getter g = { .env = env, .rcp = rcp };
 	autofree struct rcp_locked_blob *wanted = eb_xcalloc(lock->n_blobs + 1, sizeof(*wanted));
 	size_t n = 0;
 
@@ -248,173 +238,5 @@ int img_upstream_fetch(const struct img_env *env, const struct rcp_recipe *rcp,
 		if (want)
 			wanted[n++] = lock->blobs[i];
 	}
-	return get_all(&g, wanted, n, err);
-}
-
-/* ---- locking ---- */
-
-/* A document whose digest is known, through the cache. */
-static int read_document(struct getter *g, const char *kind, const char *media_type,
-			 const struct oci_digest *digest, struct oci_manifest *ret,
-			 uint64_t *ret_size, struct eb_error **err)
-{
-	struct rcp_locked_blob b = { .kind = kind,
-				     .media_type = media_type,
-				     .sha256 = oci_digest_hex(digest),
-				     .size = UINT64_MAX };
-	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
-	EB_AUTOBUF(text, OCI_MANIFEST_MAX_BYTES);
-	int r = get_all(g, &b, 1, err);
-
-	if (r < 0)
-		return r;
-	r = pkg_cache_read(g->env->cache, b.sha256, UINT64_MAX, digest->text, &in, err);
-	if (r >= 0)
-		r = eb_read_all(in, &text, digest->text, err);
-	if (r >= 0)
-		r = oci_manifest_parse(eb_buf_str(&text), text.len, ret, err);
-	*ret_size = text.len;
-	return r < 0 ? of_image(g, r, err) : 0;
-}
-
-static void add_blob(struct rcp_lock *l, const char *arch, const char *kind,
-		     const struct oci_descriptor *d)
-{
-	const struct rcp_locked_blob b = { .arch = arch,
-					   .kind = kind,
-					   .media_type = d->media_type,
-					   .sha256 = oci_digest_hex(&d->digest),
-					   .size = d->size };
-
-	/* A layer may come twice in an image. */
-	for (size_t i = 0; i < l->n_blobs; i++)
-		if (strcmp(l->blobs[i].sha256, b.sha256) == 0 &&
-		    strcmp(l->blobs[i].kind, kind) == 0 &&
-		    strcmp(l->blobs[i].arch ? l->blobs[i].arch : "", arch ? arch : "") == 0)
-			return;
-	rcp_lock_add_blob(l, &b);
-}
-
-/* cosign keeps the signatures of sha256:HEX under the tag sha256-HEX.sig. */
-static int lock_signature(struct getter *g, const struct oci_digest *signs, struct rcp_lock *l,
-			  struct eb_error **err)
-{
-	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor d = { 0 };
-	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest m = { 0 };
-	autoerror struct eb_error *e = NULL;
-	struct rcp_locked_blob b = { .kind = RCP_BLOB_SIGNATURE, .signs = signs->text };
-	autofree char *text = NULL;
-	char tag[160], hex[65];
-	int r = connect(g, err);
-
-	if (r < 0)
-		return of_image(g, r, err);
-	oci_digest_tag(signs, ".sig", tag);
-	r = oci_registry_manifest(g->registry, g->place.repo, tag, &text, &d, &e);
-	if (r == -EB_E_NOT_FOUND)
-		return 0;
-	if (r < 0)
-		return of_image(g, eb_error_forward(err, EB_TAKE_PTR(e)), err);
-	r = pkg_cache_store_text(g->env->cache, text, d.size, hex, err);
-	if (r >= 0)
-		r = oci_manifest_parse(text, d.size, &m, err);
-	if (r >= 0 && m.is_index)
-		r = eb_throw(err, EB_E_FORMAT, "%s is an index, no signature", tag);
-	if (r < 0)
-		return of_image(g, r, err);
-	b.media_type = d.media_type;
-	b.sha256 = hex;
-	b.size = d.size;
-	rcp_lock_add_blob(l, &b);
-	add_blob(l, NULL, RCP_BLOB_SIGNATURE, &m.config);
-	for (size_t i = 0; i < m.n_items; i++)
-		add_blob(l, NULL, RCP_BLOB_SIGNATURE, &m.items[i]);
-	return 0;
-}
-
-static int throw_platform(const struct getter *g, const struct oci_manifest *index,
-			  const char *arch, struct eb_error **err)
-{
-	const struct rcp_pos *at = &g->rcp->image.pos;
-	EB_AUTOBUF(has, 4096);
-
-	for (size_t i = 0; i < index->n_items; i++) {
-		const struct oci_platform *p = &index->items[i].platform;
-		autofree char *shown = NULL;
-
-		if (!p->architecture || !p->os)
-			continue;
-		shown = eb_printable(p->architecture, 40);
-		eb_buf_addf(&has, "%s%s", has.len ? ", " : "", shown);
-	}
-	return eb_hint(err,
-		       eb_throw(err, EB_E_NOT_FOUND,
-				"%s:%u:%u: image: %s is not there for linux/%s; its index lists %s",
-				at->file, at->line, at->column, g->rcp->image.ref, arch,
-				has.len ? eb_buf_str(&has) : "no platform"),
-		       "leave it out of 'architectures'");
-}
-
-static int lock_platform(struct getter *g, const struct oci_manifest *index, const char *arch,
-			 struct rcp_lock *l, struct eb_error **err)
-{
-	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest m = { 0 };
-	const struct oci_descriptor *d = img_find_platform(index, arch);
-	uint64_t size;
-	int r;
-
-	if (!d)
-		return throw_platform(g, index, arch, err);
-	r = read_document(g, RCP_BLOB_MANIFEST, d->media_type, &d->digest, &m, &size, err);
-	if (r >= 0 && m.is_index)
-		r = of_image(g,
-			     eb_throw(err, EB_E_FORMAT, "%s is an index inside an index",
-				      d->digest.text),
-			     err);
-	if (r < 0)
-		return r;
-	add_blob(l, arch, RCP_BLOB_MANIFEST, d);
-	add_blob(l, arch, RCP_BLOB_CONFIG, &m.config);
-	for (size_t i = 0; i < m.n_items; i++)
-		add_blob(l, arch, RCP_BLOB_LAYER, &m.items[i]);
-	return lock_signature(g, &d->digest, l, err);
-}
-
-int img_upstream_lock(const struct img_env *env, const struct rcp_recipe *rcp,
-		      struct rcp_lock **ret, struct eb_error **err)
-{
-	EB_CLEANUP(getter_release_p) struct getter g = { .env = env, .rcp = rcp };
-	EB_CLEANUP(rcp_lock_free_p) struct rcp_lock *l = rcp_lock_new(rcp->name);
-	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest index = { 0 };
-	struct rcp_locked_blob b = { .kind = RCP_BLOB_INDEX, .version = rcp->version };
-	struct rcp_chain alone = { (struct rcp_recipe *[]){ (struct rcp_recipe *)(uintptr_t)rcp },
-				   1 };
-	struct oci_digest digest;
-	char inputs[65];
-	int r = oci_digest_parse(rcp->image.digest, &digest, err);
-
-	if (r >= 0)
-		r = read_document(&g, RCP_BLOB_INDEX, "application/vnd.oci.image.index.v1+json",
-				  &digest, &index, &b.size, err);
-	if (r < 0)
-		return r;
-	if (!index.is_index)
-		return rcp_throw(&rcp->image.pos, err,
-				 "image: %s is one platform's manifest; give the digest of the "
-				 "image's index",
-				 rcp->image.digest);
-	b.media_type = index.media_type;
-	b.sha256 = oci_digest_hex(&digest);
-	rcp_lock_add_blob(l, &b);
-	for (size_t i = 0; i < rcp->n_architectures && r >= 0; i++)
-		r = lock_platform(&g, &index, rcp->architectures[i], l, err);
-	if (r >= 0)
-		r = lock_signature(&g, &digest, l, err);
-	if (r < 0)
-		return r;
-	rcp_lock_inputs_hash(&alone, inputs);
-	l->inputs_sha256 = eb_arena_strdup(l->arena, inputs);
-	rcp_lock_sort(l);
-	*ret = EB_TAKE_PTR(l);
-	return 0;
+	return img_getter_all(&g, wanted, n, err);
 }

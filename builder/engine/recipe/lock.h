@@ -114,8 +114,8 @@ struct rcp_locked_built {	 /* what a build tool made, kept in the cache by hash 
 struct rcp_locked_blob {     /* of an image that is carried as it is */
 	const char *arch;    /* of the image that needs it; NULL = every one: index, signatures */
 	const char *kind;    /* RCP_BLOB_* */
-	const char *version; /* of the image, on its index; else NULL */
-	const char *signs;   /* digest of what a signature's manifest is about; else NULL */
+	const char *version; /* of the image, on what the recipe's digest names; else NULL */
+	const char *signs; /* digest of what the top of something that hangs is about; else NULL */
 	const char *media_type; /* as whatever lists it says */
 	const char *sha256;
 	uint64_t size;
@@ -124,7 +124,12 @@ struct rcp_locked_blob {     /* of an image that is carried as it is */
 #define RCP_BLOB_MANIFEST "manifest"
 #define RCP_BLOB_CONFIG "config"
 #define RCP_BLOB_LAYER "layer"
-#define RCP_BLOB_SIGNATURE "signature" /* a manifest under a ".sig" tag, and what it lists */
+#define RCP_BLOB_ATTESTATION "attestation" /* in the index, about a platform; and what it lists */
+/* What hangs on the image, and all that it lists: under one of cosign's tags, or by its subject. */
+#define RCP_BLOB_SIGNATURE "signature" /* ".sig" */
+#define RCP_BLOB_ATT "att"	       /* ".att" */
+#define RCP_BLOB_SBOM "sbom"	       /* ".sbom" */
+#define RCP_BLOB_REFERRER "referrer"
 
 struct rcp_locked_codec {
 	const char *kind, *arch, *version, *library, *path, *archive, *sha256;

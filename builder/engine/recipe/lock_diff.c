@@ -249,8 +249,8 @@ static struct things built_of(struct changes *c, const struct rcp_lock *l)
 	return t;
 }
 
-/* An image that is carried is one thing, whatever it consists of: its version stands at its index,
- * whose sum covers all the rest. */
+/* An image that is carried is one thing, whatever it consists of: its version stands at its
+ * index (or its only manifest), whose sum covers all the rest. */
 static struct things carried_of(struct changes *c, const struct rcp_lock *l)
 {
 	struct things t = { 0 };
@@ -260,7 +260,7 @@ static struct things carried_of(struct changes *c, const struct rcp_lock *l)
 	for (size_t i = 0; l && i < l->n_blobs; i++)
 		size += l->blobs[i].size;
 	for (size_t i = 0; l && i < l->n_blobs; i++)
-		if (strcmp(l->blobs[i].kind, RCP_BLOB_INDEX) == 0)
+		if (l->blobs[i].version)
 			t.items[t.n++] = (struct thing){ .name = l->recipe,
 							 .arch = "",
 							 .version = l->blobs[i].version,

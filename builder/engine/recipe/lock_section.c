@@ -170,8 +170,12 @@ static int read_url(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 static int read_blob_kind(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 			  struct eb_error **err)
 {
-	static const char *const kinds[] = { RCP_BLOB_INDEX, RCP_BLOB_MANIFEST,	 RCP_BLOB_CONFIG,
-					     RCP_BLOB_LAYER, RCP_BLOB_SIGNATURE, NULL };
+	static const char *const kinds[] = {
+		RCP_BLOB_INDEX, RCP_BLOB_MANIFEST,    RCP_BLOB_CONFIG,
+		RCP_BLOB_LAYER, RCP_BLOB_ATTESTATION, RCP_BLOB_SIGNATURE,
+		RCP_BLOB_ATT,	RCP_BLOB_SBOM,	      RCP_BLOB_REFERRER,
+		NULL,
+	};
 
 	return rcp_read_one_of(rd, v, kinds, to, err);
 }

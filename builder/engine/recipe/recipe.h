@@ -93,7 +93,7 @@ struct rcp_python {		 /* distributions as wheels */
 
 struct rcp_upstream {	    /* somebody else's image, carried byte for byte */
 	const char *ref;    /* "registry.example.org/team/server:1.2"; NULL = the image is built */
-	const char *digest; /* of its index: what the name stood for */
+	const char *digest; /* of its index, or of its only manifest: what the name stood for */
 	struct rcp_pos pos;
 };
 
