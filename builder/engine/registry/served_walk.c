@@ -130,7 +130,7 @@ static int add_platforms(struct walk *w, struct reg_entry *e, const struct oci_d
 						   p->variant ? "/" : "",
 						   p->variant ? p->variant : "");
 
-		if (one)
+		if (one && !oci_descriptor_attests(&m.items[i]))
 			add_platform(e, name, one->content_bytes);
 	}
 	return 0;
@@ -246,6 +246,7 @@ static int merge_signatures(struct walk *w, const char *signs, struct oci_descri
 struct signature {
 	struct oci_descriptor desc;
 	struct oci_digest signs;
+	char end[24]; /* of cosign's tag: "sig" */
 };
 
 /* One for each thing that is signed. */
@@ -268,8 +269,46 @@ static int gather_signatures(struct walk *w, struct signature **ret, size_t *ret
 		if (json_object_get(seen, what))
 			continue;
 		eb_json_set(seen, what, json_true());
+		snprintf(one->end, sizeof(one->end), "sig");
 		*ret_n += 1;
 		r = merge_signatures(w, what, &one->desc, err);
+	}
+	return r;
+}
+
+/* What hangs on images that are carried as they are: the bundle manifest lists it. Referrers need
+ * no name, their subject leads to them. */
+static int gather_hanging(struct walk *w, const struct oci_descriptor *root,
+			  struct signature **sigs, size_t *n, struct eb_error **err)
+{
+	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest top = { 0 }, m = { 0 };
+	struct signature *all;
+	int r = oci_archive_manifest(w->s->archive, root, &top, err);
+
+	if (r < 0 || top.n_items == 0 ||
+	    !oci_archive_find_blob(w->s->archive, &top.items[0].digest))
+		return r;
+	r = oci_archive_manifest(w->s->archive, &top.items[0], &m, err);
+	if (r < 0)
+		return r;
+	all = eb_xcalloc(*n + m.n_items + 1, sizeof(*all));
+	if (*n)
+		memcpy(all, *sigs, *n * sizeof(*all));
+	free(*sigs);
+	*sigs = all;
+	for (size_t i = 0; i < m.n_items && r >= 0; i++) {
+		const char *about = oci_descriptor_annotation(&m.items[i], BND_ANN_SIGNS);
+		const char *how = oci_descriptor_annotation(&m.items[i], BND_ANN_HANGS);
+		struct signature *one = &(*sigs)[*n];
+
+		if (!about || oci_digest_parse(about, &one->signs, NULL) < 0)
+			continue;
+		r = visit(w, &m.items[i], err);
+		if (r < 0 || (how && strcmp(how, "referrer") == 0))
+			continue;
+		oci_descriptor_copy(&m.items[i], &one->desc);
+		snprintf(one->end, sizeof(one->end), "%s", how ? how : "sig");
+		*n += 1;
 	}
 	return r;
 }
@@ -290,7 +329,7 @@ static int name_signature(struct walk *w, const struct signature *sig, struct eb
 			return r;
 		e->host = w->s->entries[i].host ? eb_xstrdup(w->s->entries[i].host) : NULL;
 		e->path = eb_xstrdup(w->s->entries[i].path);
-		e->tag = eb_xasprintf("sha256-%s.sig", oci_digest_hex(&sig->signs));
+		e->tag = eb_xasprintf("sha256-%s.%s", oci_digest_hex(&sig->signs), sig->end);
 	}
 	return 0;
 }
@@ -312,6 +351,9 @@ static int walk_documents(struct walk *w, struct signature **ret_sigs, size_t *r
 		r = visit(w, &index->items[i], err);
 	if (r >= 0)
 		r = gather_signatures(w, ret_sigs, ret_n, err);
+	for (size_t i = 0; i < index->n_items && r >= 0; i++)
+		if (oci_descriptor_annotation(&index->items[i], BND_ANN_ROOT))
+			r = gather_hanging(w, &index->items[i], ret_sigs, ret_n, err);
 	if (r >= 0 && w->s->n_manifests)
 		qsort(w->s->manifests, w->s->n_manifests, sizeof(*w->s->manifests), by_digest);
 	return r;
