@@ -14,18 +14,28 @@
 struct args {
 	const char *key;
 	bool plan;
+	unsigned int sparse; /* enum bnd_sparse */
 	struct remote_args remote;
 };
+
+/* "HOST/REPO:TAG", or by digest. */
+static char *target_ref(const struct bnd_push_target *t, const char *host)
+{
+	return t->tag ? eb_xasprintf("%s/%s:%s", host, t->repo, t->tag)
+		      : eb_xasprintf("%s/%s@%s", host, t->repo, t->digest.text);
+}
 
 static json_t *target_json(const struct bnd_push_target *t, const char *host)
 {
 	json_t *j = eb_json_object();
-	autofree char *ref = eb_xasprintf("%s/%s:%s", host, t->repo, t->tag);
+	autofree char *ref = target_ref(t, host);
 
 	eb_json_set_str(j, "name", t->name);
 	eb_json_set_str(j, "ref", ref);
 	eb_json_set_str(j, "digest", t->digest.text);
 	eb_json_set(j, "there", json_boolean(t->there));
+	if (t->rewritten)
+		eb_json_set(j, "rewritten", json_true());
 	return j;
 }
 
@@ -46,6 +56,20 @@ static void report_json(struct cmd_env *env, const struct bnd_push_result *res, 
 	env_print_json(env, j);
 }
 
+static void warn_rewritten(struct cmd_env *env, const struct bnd_push_result *res)
+{
+	for (size_t i = 0; i < res->n_targets; i++)
+		if (res->targets[i].rewritten)
+			env_warn(env,
+				 "%s: its index was rewritten without the platforms that are not "
+				 "in the bundle; it is %s now, which no signature of its makers "
+				 "covers",
+				 res->targets[i].name, res->targets[i].digest.text);
+	if (!res->with_root)
+		env_warn(env, "the bundle itself, which lists the indexes as they are, is not "
+			      "sent: 'pull' will not find it there");
+}
+
 static void report(struct cmd_env *env, const struct bnd_push_result *res, const char *host,
 		   bool plan)
 {
@@ -53,21 +77,26 @@ static void report(struct cmd_env *env, const struct bnd_push_result *res, const
 	const struct bnd_push_target *root = &res->targets[res->n_targets - 1];
 	char size[24];
 
+	warn_rewritten(env, res);
 	if (env->json) {
 		report_json(env, res, host, plan);
 		return;
 	}
-	for (size_t i = 0; i < res->n_targets; i++)
-		env_printf(env, "%-8s %s/%s:%s\n",
+	for (size_t i = 0; i < res->n_targets; i++) {
+		autofree char *ref = target_ref(&res->targets[i], host);
+
+		env_printf(env, "%-8s %s\n",
 			   res->targets[i].there ? "there"
 			   : plan		 ? "to send"
 						 : "pushed",
-			   host, res->targets[i].repo, res->targets[i].tag);
+			   ref);
+	}
 	ui_format_amount(EB_UNIT_BYTES, s->bytes_sent, size);
 	env_note(env, "%s %zu blobs (%s), %s %zu, %zu were there; %zu documents",
 		 plan ? "to send:" : "sent", s->blobs_sent, size, plan ? "to mount:" : "mounted",
 		 s->blobs_mounted, s->blobs_there, s->documents);
-	env_printf(env, "%s/%s@%s\n", host, root->repo, root->digest.text);
+	if (res->with_root)
+		env_printf(env, "%s/%s@%s\n", host, root->repo, root->digest.text);
 }
 
 static int check_key(const char *path, const struct bnd_bundle *b, struct eb_error **err)
@@ -102,11 +131,13 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 		r = remote_registry(&remote, to.host, true, false, &registry, err);
 	o.pool = remote.pool;
 	if (r >= 0)
-		r = bnd_push(&b, registry, to.repo, &o, &res, err);
+		r = bnd_push(&b, registry, to.repo, (enum bnd_sparse)a->sparse, &o, &res, err);
 	if (r >= 0)
 		report(env, &res, to.host, a->plan);
 	return r;
 }
+
+static const char *const sparse_names[] = { "keep", "rewrite", NULL };
 
 static const struct opt options[] = {
 	{ "key", 'k', .kind = OPT_STRING, .arg = "PUB",
@@ -114,6 +145,9 @@ static const struct opt options[] = {
 	  .offset = offsetof(struct args, key) },
 	{ "plan", .kind = OPT_FLAG, .help = "look and say what would be sent; send nothing",
 	  .offset = offsetof(struct args, plan) },
+	{ "sparse", .kind = OPT_ENUM, .arg = "HOW", .choices = sparse_names,
+	  .help = "an index of which not all is in the bundle: keep or rewrite it",
+	  .offset = offsetof(struct args, sparse) },
 	REMOTE_TRANSFER_OPTIONS(struct args),
 	OPT_END,
 };

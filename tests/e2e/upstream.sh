@@ -1,8 +1,9 @@
 #!/bin/bash
 # upstream.sh: an image that somebody else made is carried as it is, from a registry under its upstream name into
-# a bundle, with the digest of its index and with its signature; what was altered on the way is refused.
+# a bundle and into another registry, with the digest of its index, its attestations and what hangs on it; what was
+# altered on the way is refused.
 . "$(dirname "$0")/lib.sh"
-need python3 skopeo docker-registry openssl tar
+need python3 skopeo docker-registry openssl tar curl
 export ESS_BUNDLE_CACHE=$T/cache HOME=$T TMPDIR=$T
 unset XDG_CONFIG_HOME REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
 mkdir -p "$T/make/server" "$T/recipes/server" "$T/bundles/one"
@@ -27,39 +28,68 @@ wait_for 15 python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.a
 skopeo copy -q --all --preserve-digests --dest-tls-verify=false "oci-archive:$T/made.tar" \
 	"docker://$REG/hub/team/server:1.2" >"$T/copied" 2>&1 || bail "cannot push it" "$T/copied"
 openssl ecparam -name prime256v1 -genkey -noout -out "$T/key.pem" 2>/dev/null
-cat >"$T/sign.py" <<'EOF'
-"""Sign an image of a registry as cosign does; prints the digests of its index and of the signature."""
+cat >"$T/publish.py" <<'EOF'
+"""What an upstream adds to its image of a registry: attestations in the index as BuildKit makes them, signatures and
+attestations as cosign keeps them, an SBOM that refers to the image, and a signature that refers to the SBOM. Prints
+the digests of the index, the .sig, the .att, the SBOM, its signature, the amd64 image and its attestation."""
 import base64, hashlib, json, subprocess, sys, urllib.request
 base, repo, tag, key = sys.argv[1:]
-accept = {"Accept": "application/vnd.oci.image.index.v1+json"}
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+EMPTY = "application/vnd.oci.empty.v1+json"
 def call(method, path, data=None, headers={}):
     url = path if path.startswith("http") else base + path
     return urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method))
 def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
-def blob(data):
+def blob(data, media_type, **more):
     where = call("POST", f"/v2/{repo}/blobs/uploads/", b"").headers["Location"]
     call("PUT", where + ("&" if "?" in where else "?") + "digest=" + digest(data), data,
          {"Content-Type": "application/octet-stream"})
-    return {"digest": digest(data), "size": len(data)}
-index = digest(call("GET", f"/v2/{repo}/manifests/{tag}", headers=accept).read())
+    return {"mediaType": media_type, "digest": digest(data), "size": len(data), **more}
+def put(doc, version=None):
+    # Not in anybody's canonical form, so that whoever writes it anew is found out.
+    data = json.dumps(doc, indent=3).encode()
+    call("PUT", f"/v2/{repo}/manifests/{version or digest(data)}", data, {"Content-Type": doc["mediaType"]})
+    return {"mediaType": doc["mediaType"], "digest": digest(data), "size": len(data)}
+def manifest(config, layers, **more):
+    return {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers, **more}
+def image_config(layers):
+    return blob(json.dumps({"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": {
+        "type": "layers", "diff_ids": [l["digest"] for l in layers]}}).encode(), "application/vnd.oci.image.config.v1+json")
+index = json.load(call("GET", f"/v2/{repo}/manifests/{tag}", headers={"Accept": INDEX}))
+for platform in list(index["manifests"]):
+    layers = [blob(json.dumps({"_type": "https://in-toto.io/Statement/v0.1", "subject": platform["digest"]}).encode(),
+                   "application/vnd.in-toto+json", annotations={"in-toto.io/predicate-type": "https://spdx.dev/Document"})]
+    index["manifests"].append({**put(manifest(image_config(layers), layers)),
+        "platform": {"architecture": "unknown", "os": "unknown"}, "annotations": {
+        "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": platform["digest"]}})
+top = put(index, tag)
+def signed(data):
+    return base64.b64encode(subprocess.run(["openssl", "dgst", "-sha256", "-sign", key], input=data, check=True,
+                                           stdout=subprocess.PIPE).stdout).decode()
 payload = json.dumps({"critical": {"identity": {"docker-reference": repo},
-                                   "image": {"docker-manifest-digest": index},
+                                   "image": {"docker-manifest-digest": top["digest"]},
                                    "type": "cosign container image signature"}, "optional": None}).encode()
-signed = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key], input=payload, check=True,
-                        stdout=subprocess.PIPE).stdout
-layer = {"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", **blob(payload), "annotations":
-         {"dev.cosignproject.cosign/signature": base64.b64encode(signed).decode()}}
-config = {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(json.dumps(
-    {"architecture": "", "os": "", "config": {}, "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}).encode())}
-doc = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                  "config": config, "layers": [layer]}).encode()
-call("PUT", f"/v2/{repo}/manifests/{index.replace(':', '-')}.sig", doc,
-     {"Content-Type": "application/vnd.oci.image.manifest.v1+json"})
-print(index, digest(doc))
+layers = [blob(payload, "application/vnd.dev.cosign.simplesigning.v1+json",
+               annotations={"dev.cosignproject.cosign/signature": signed(payload)})]
+beside = top["digest"].replace(":", "-")
+sig = put(manifest(image_config(layers), layers), beside + ".sig")
+layers = [blob(b'{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}',
+               "application/vnd.dsse.envelope.v1+json")]
+att = put(manifest(image_config(layers), layers), beside + ".att")
+def refer(subject, kind, data):
+    """As clients do where the registry keeps no list of referrers."""
+    d = put(manifest(blob(b"{}", EMPTY), [blob(data, kind)], artifactType=kind, subject=subject))
+    put({"schemaVersion": 2, "mediaType": INDEX, "manifests": [{**d, "artifactType": kind}]},
+        subject["digest"].replace(":", "-"))
+    return d
+sbom = refer(top, "application/spdx+json", b'{"spdxVersion":"SPDX-2.3"}')
+about = refer(sbom, "application/vnd.example.signature", b"signed, me")
+print(*(d["digest"] for d in (top, sig, att, sbom, about, index["manifests"][0], index["manifests"][2])))
 EOF
-read -r INDEX SIG < <(python3 "$T/sign.py" "http://$REG" hub/team/server 1.2 "$T/key.pem")
-[ -n "$SIG" ] || bail "cannot sign it"
+read -r INDEX SIG ATT SBOM ABOUT AMD64 PROV < <(python3 "$T/publish.py" "http://$REG" hub/team/server 1.2 "$T/key.pem")
+[ -n "$PROV" ] || bail "cannot sign it"
 
 # A way to it on which things happen: $T/alter names a blob to change, with $T/html a page answers for everything.
 start way python3 -c '
@@ -107,6 +137,7 @@ build() { "$ESS" build --progress=none -o "$T/one.tar" "$@" "$T/bundles/one"; }
 said() { # NAME REGEX: the last command did
 	cp "$OUT" "$T/said"
 	check "$1" grep -E -- "$2" "$T/said"
+	cp "$T/said" "$OUT"
 }
 
 touch "$T/html"
@@ -136,8 +167,12 @@ check "it is built" build "${NET[@]}"
 cp "$T/one.tar" "$T/first.tar"
 "$ESS" inspect --json "$T/one.tar" >"$T/inspect.json"
 check "the digest of its index is the upstream's" grep -F "\"$INDEX\"" "$T/inspect.json"
-check "the signature is in it, byte for byte" sh -c \
-	"tar -xOf '$T/one.tar' 'blobs/sha256/${SIG#sha256:}' | sha256sum | grep -q '${SIG#sha256:}'"
+for what in "signature $SIG" "attestations under cosign's tag $ATT" "SBOM that refers to it $SBOM" \
+	"signature of that $ABOUT" "attestation of a platform $PROV"; do
+	check "in it, byte for byte: ${what% *}" sh -c \
+		"tar -xOf '$T/one.tar' 'blobs/sha256/${what##*:}' | sha256sum | grep -q '${what##*:}'"
+done
+check_match "inspect tells" "linux/amd64 linux/arm64/v8 \+2 attestations \+4 that hang on it" "$ESS" inspect "$T/one.tar"
 check "verify agrees" "$ESS" verify --digests-only "$T/one.tar"
 check "rebuild gives the same" "$ESS" rebuild --compare --offline --progress=none "$T/one.tar"
 rm "$T/one.tar"
@@ -150,10 +185,48 @@ check "offline from --sources: the same bytes" sh -c \
 	"'$ESS' build --progress=none --offline --sources '$T/kept' -o '$T/one.tar' '$T/bundles/one' && cmp '$T/one.tar' '$T/first.tar'"
 
 check "it is pushed" "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG/air"
-python3 -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(urllib.request.Request(
-	sys.argv[1], headers={"Accept": "application/vnd.oci.image.manifest.v1+json"})).read())' \
-	"http://$REG/v2/air/server/manifests/${INDEX/:/-}.sig" >"$T/sig" 2>"$T/why" || note "$(tail -n 1 "$T/why")"
-check "and its signature is under cosign's tag again" sh -c "sha256sum '$T/sig' | grep -q '${SIG#sha256:}'"
+fetched() { # REPOSITORY VERSION: the digest of what is there
+	python3 -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(urllib.request.Request(
+	sys.argv[1], headers={"Accept": "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"})).read())' \
+		"http://$1/manifests/$2" 2>/dev/null | sha256sum | sed 's/\([0-9a-f]*\).*/sha256:\1/'
+}
+AIR=$REG/v2/air/server
+check_equal "the image has its digest there" "$INDEX" "$(fetched "$AIR" 1.2)"
+check_equal "its attestation is there" "$PROV" "$(fetched "$AIR" "$PROV")"
+check_equal "its signature is under cosign's tag again" "$SIG" "$(fetched "$AIR" "${INDEX/:/-}.sig")"
+check_equal "and so are the attestations" "$ATT" "$(fetched "$AIR" "${INDEX/:/-}.att")"
+refers() { # REPOSITORY SUBJECT: who is in the list of its referrers
+	python3 -c 'import json, sys, urllib.request; print(*(m["digest"] for m in json.load(urllib.request.urlopen(urllib.request.Request(
+	sys.argv[1], headers={"Accept": "application/vnd.oci.image.index.v1+json"})))["manifests"]))' "http://$1/manifests/${2/:/-}"
+}
+check_equal "the SBOM refers to it again" "$SBOM" "$(refers "$AIR" "$INDEX")"
+check_equal "and its signature to the SBOM" "$ABOUT" "$(refers "$AIR" "$SBOM")"
+check "pull gives the same file" sh -c \
+	"'$ESS' pull --progress=none --plain-http -o '$T/back.tar' '$REG/air/one:1' && cmp '$T/back.tar' '$T/one.tar'"
+
+# serve has it all as well; its list of referrers is an API.
+start serve "$ESS" serve --listen 127.0.0.1:0 "$T/first.tar"
+wait_for 10 grep -q '^http' "$T/serve.log" || bail "serve did not come up" "$T/serve.log"
+OURS=$(sed -n 's,^http://\([0-9.:]*\).*,\1,p' "$T/serve.log" | head -n 1)/v2/server
+check_equal "serve has the image" "$INDEX" "$(fetched "$OURS" 1.2)"
+check_equal "and its signature" "$SIG" "$(fetched "$OURS" "${INDEX/:/-}.sig")"
+check_equal "and the attestations" "$ATT" "$(fetched "$OURS" "${INDEX/:/-}.att")"
+check_match "and who refers to it" "$SBOM" curl -s "http://${OURS%/server}/server/referrers/$INDEX"
+
+# --- the manifest of one platform, without an index ---
+recipe "amd64, arm64" "$AMD64"
+check_rc "a manifest is for one platform: 1" 1 lock
+said "it says for which" "is the manifest of amd64 alone"
+recipe amd64 "$AMD64"
+check "locked" lock
+check "and built" build "${NET[@]}"
+check "rebuild gives the same" "$ESS" rebuild --compare --offline --progress=none "$T/one.tar"
+check "it unpacks" "$ESS" unpack --digests-only --no-same-owner --image server -o "$T/unpacked1" "$T/one.tar"
+check "to what upstream put in" grep -q "it is me" "$T/unpacked1/srv/hello"
+check "it is pushed" "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG/single"
+check_equal "with its digest" "$AMD64" "$(fetched "$REG/v2/single/server" 1.2)"
+check "pull gives the same file" sh -c \
+	"rm '$T/back.tar'; '$ESS' pull --progress=none --plain-http -o '$T/back.tar' '$REG/single/one:1' && cmp '$T/back.tar' '$T/one.tar'"
 
 # --- one platform of two ---
 recipe amd64
@@ -162,10 +235,35 @@ check "and built" build "${NET[@]}"
 "$ESS" inspect --json "$T/one.tar" >"$T/inspect.json"
 check "the index keeps its digest" grep -F "\"$INDEX\"" "$T/inspect.json"
 check "verify accepts it" "$ESS" verify --digests-only "$T/one.tar"
-check_match "inspect tells" "1 more in its index" "$ESS" inspect "$T/one.tar"
+check_match "inspect tells" "\\+1 attestations \\+4 that hang on it \\(2 more in its index" "$ESS" inspect "$T/one.tar"
 check "it unpacks" "$ESS" unpack --digests-only --no-same-owner --image server --platform linux/amd64 -o "$T/unpacked" "$T/one.tar"
 check "to what upstream put in" grep -q "it is me" "$T/unpacked/srv/hello"
-check_rc "a registry would not take it: 1" 1 "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG/part"
-said "push says why" "1 platforms that its index lists are not in the bundle"
+check_rc "docker-registry 2.8 does not take it: 6" 6 "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG/part"
+said "push says why, and what to do" "lists 2 manifests that are not in the bundle.*--sparse=rewrite"
+check "with a shorter index it does" "$ESS" push --progress=none --plain-http --sparse=rewrite "$T/one.tar" "$REG/part"
+said "but not without a warning" "its index was rewritten"
+said "nor with the bundle" "'pull' will not find it"
+check "skopeo gets the platform" skopeo copy -q --src-tls-verify=false --override-arch amd64 "docker://$REG/part/server:1.2" "oci:$T/part:x"
+check "its manifest is the upstream's" test -e "$T/part/blobs/sha256/${AMD64#sha256:}"
+check_equal "with its attestation" "$PROV" "$(fetched "$REG/v2/part/server" "$PROV")"
+check "once more: nothing to do" "$ESS" push --progress=none --plain-http --sparse=rewrite "$T/one.tar" "$REG/part"
+said "nothing was sent" "^there .*server:1.2"
+
+# Distribution 3 can be told to take it.
+if GO_TOOLS=$("$ROOT/tests/e2e/tools/get-go-tools.sh" registry 2>"$T/go-tools.log"); then
+	REG3=127.0.0.1:$(free_port)
+	printf 'version: 0.1\nlog: {level: warn, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\nvalidation: {manifests: {indexes: {platforms: %s}}}\n' \
+		"$T/registry3" "$REG3" none >"$T/registry3.yml"
+	start registry3 "$GO_TOOLS/registry" serve "$T/registry3.yml"
+	wait_for 15 python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "http://$REG3/v2/" ||
+		bail "the other registry did not come up" "$T/registry3.log"
+	check "distribution 3 takes it" "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG3/part"
+	check_equal "as it is" "$INDEX" "$(fetched "$REG3/v2/part/server" 1.2)"
+	check_equal "with its signature" "$SIG" "$(fetched "$REG3/v2/part/server" "${INDEX/:/-}.sig")"
+	check "pull gives the same file" sh -c \
+		"rm '$T/back.tar'; '$ESS' pull --progress=none --plain-http -o '$T/back.tar' '$REG3/part/one:1' && cmp '$T/back.tar' '$T/one.tar'"
+else
+	not_ok "distribution 3 could not be built" "$T/go-tools.log"
+fi
 check_rc "diff reads both: 1, they differ" 1 "$ESS" diff "$T/first.tar" "$T/one.tar"
 finish

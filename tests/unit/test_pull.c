@@ -49,7 +49,7 @@ static int push(struct fixture *x, struct client *c, const char *prefix, bool pl
 	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
 	int r = bnd_open(x->path, &b, err);
 
-	return r < 0 ? r : bnd_push(&b, c->registry, prefix, &o, res, err);
+	return r < 0 ? r : bnd_push(&b, c->registry, prefix, BND_SPARSE_KEEP, &o, res, err);
 }
 
 static int pull(struct fixture *x, struct client *c, const char *repo, const struct oci_key *key,

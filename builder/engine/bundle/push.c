@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/stream.h"
-#include "dist/ref.h"
 #include "dist/origin.h"
+#include "dist/ref.h"
 #include "image/mediatype.h"
 #include "sign/simple_signing.h"
 
@@ -21,11 +21,29 @@ void bnd_push_result_release(struct bnd_push_result *r)
 	*r = (struct bnd_push_result){ .targets = NULL };
 }
 
-/* The bundle's blobs, and before them the signature as cosign keeps it. */
+/* The bundle's blobs, and before them the signature as cosign keeps it and indexes that were
+ * rewritten. */
 struct overlay {
+	const struct bnd_bundle *bundle;
 	struct oci_source base;
 	struct oci_simple_signature sig;
+	struct rewritten {
+		struct oci_descriptor desc;
+		char *text;
+	} * rewritten;
+	size_t n_rewritten;
 };
+
+static void overlay_release(struct overlay *o)
+{
+	oci_simple_signature_release(&o->sig);
+	for (size_t i = 0; i < o->n_rewritten; i++) {
+		oci_descriptor_release(&o->rewritten[i].desc);
+		free(o->rewritten[i].text);
+	}
+	free(o->rewritten);
+}
+EB_DEFINE_RELEASE(struct overlay, overlay_release)
 
 static const char *find_extra(const struct overlay *o, const struct oci_digest *d)
 {
@@ -33,7 +51,22 @@ static const char *find_extra(const struct overlay *o, const struct oci_digest *
 		return o->sig.config;
 	if (o->sig.manifest && oci_digest_eq(d, &o->sig.manifest_desc.digest))
 		return o->sig.manifest;
+	for (size_t i = 0; i < o->n_rewritten; i++)
+		if (oci_digest_eq(d, &o->rewritten[i].desc.digest))
+			return o->rewritten[i].text;
 	return NULL;
+}
+
+/* Left behind on purpose, and by every image. */
+static bool is_absent(const struct overlay *o, const struct oci_digest *d)
+{
+	if (oci_archive_find_blob(o->bundle->archive, d))
+		return false;
+	for (size_t i = 0; i < o->bundle->n_images; i++)
+		for (size_t k = 0; k < o->bundle->images[i].n_absent; k++)
+			if (oci_digest_eq(&o->bundle->images[i].absent[k], d))
+				return true;
+	return false;
 }
 
 static int overlay_text(void *ctx, const struct oci_descriptor *d, char **ret,
@@ -42,6 +75,8 @@ static int overlay_text(void *ctx, const struct oci_descriptor *d, char **ret,
 	const struct overlay *o = ctx;
 	const char *text = find_extra(o, &d->digest);
 
+	if (!text && is_absent(o, &d->digest))
+		return OCI_SOURCE_ABSENT;
 	if (!text)
 		return o->base.text(o->base.ctx, d, ret, err);
 	*ret = eb_xstrdup(text);
@@ -189,117 +224,214 @@ static int place_signature(struct bnd_push_result *res, const struct bnd_bundle 
 	return e;
 }
 
-/* The image, or one of its platforms, that a carried signature is about; NULL = none. */
-static const struct bnd_push_target *signed_target(const struct bnd_push_result *res,
-						   const struct bnd_bundle *b,
-						   const struct oci_digest *signs)
+/* Where the image is that d is about (or one of its manifests, or what hangs on it); NULL =
+ * nowhere. */
+static const struct bnd_push_target *hangs_on(const struct bnd_push_result *res,
+					      const struct bnd_bundle *b,
+					      const struct oci_digest *about)
 {
-	for (size_t i = 0; i < b->n_images; i++) {
-		const struct bnd_image *im = &b->images[i];
-
-		if (oci_digest_eq(&im->desc.digest, signs))
+	for (size_t i = 0; i < res->n_targets; i++)
+		if (oci_digest_eq(&res->targets[i].digest, about))
 			return &res->targets[i];
-		for (size_t k = 0; k < im->index.n_items; k++)
-			if (oci_digest_eq(&im->index.items[k].digest, signs))
+	for (size_t i = 0; i < b->n_images; i++)
+		for (size_t k = 0; k < b->images[i].index.n_items; k++)
+			if (oci_digest_eq(&b->images[i].index.items[k].digest, about))
 				return &res->targets[i];
-	}
 	return NULL;
 }
 
-/* What upstream signed goes under cosign's tag again, beside the image. Another manifest that is
- * there already stays: it is this registry's owner's. */
-static int place_carried(struct bnd_push_result *res, const struct bnd_bundle *b,
+/* Another manifest that is under the tag already stays: it is this registry's owner's. */
+static int is_free(struct oci_registry *r, const char *repo, const char *tag,
+		   const struct oci_digest *digest, struct eb_error **err)
+{
+	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor there = { .media_type = NULL };
+	autoerror struct eb_error *e = NULL;
+	int code = oci_registry_head(r, repo, tag, &there, &e);
+
+	if (code < 0 && code != -EB_E_NOT_FOUND)
+		return eb_error_forward(err, EB_TAKE_PTR(e));
+	return code < 0 || oci_digest_eq(&there.digest, digest);
+}
+
+/* What hangs on an upstream's image goes to where it was beside it. Returns 1 when it has its place
+ * or will never have one. */
+static int place_hanging(struct bnd_push_result *res, const struct bnd_bundle *b,
 			 struct oci_registry *r, const struct oci_descriptor *d,
 			 struct eb_error **err)
 {
 	const char *text = oci_descriptor_annotation(d, BND_ANN_SIGNS);
-	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor there = { .media_type = NULL };
+	const char *how = oci_descriptor_annotation(d, BND_ANN_HANGS);
 	struct bnd_push_target *t = &res->targets[res->n_targets];
 	const struct bnd_push_target *image;
-	autoerror struct eb_error *e = NULL;
-	struct oci_digest signs;
+	autofree char *suffix = eb_xasprintf(".%.20s", how ? how : "sig");
+	bool by_tag = !how || strcmp(how, "referrer") != 0;
+	struct oci_digest about;
 	char tag[160];
-	int code;
+	int free_there = 1;
 
-	if (!text || oci_digest_parse(text, &signs, NULL) < 0)
-		return 0;
-	image = signed_target(res, b, &signs);
+	if (!text || oci_digest_parse(text, &about, NULL) < 0)
+		return 1;
+	image = hangs_on(res, b, &about);
 	if (!image)
 		return 0;
-	oci_digest_tag(&signs, ".sig", tag);
-	code = oci_registry_head(r, image->repo, tag, &there, &e);
-	if (code < 0 && code != -EB_E_NOT_FOUND)
-		return eb_error_forward(err, EB_TAKE_PTR(e));
-	if (code >= 0 && !oci_digest_eq(&there.digest, &d->digest))
-		return 0;
-	t->name = eb_xasprintf("signatures of %s", image->name);
+	oci_digest_tag(&about, suffix, tag);
+	if (by_tag)
+		free_there = is_free(r, image->repo, tag, &d->digest, err);
+	if (free_there <= 0)
+		return free_there < 0 ? free_there : 1;
+	t->name = eb_xasprintf("%s of %s", how ? how : "signatures", image->name);
 	t->repo = eb_xstrdup(image->repo);
-	t->tag = eb_xstrdup(tag);
+	t->tag = by_tag ? eb_xstrdup(tag) : NULL;
 	t->digest = d->digest;
 	t->root = d;
 	res->n_targets++;
+	return 1;
+}
+
+/* What hangs on what hangs is found when that has its place. */
+static int place_all_hanging(struct bnd_push_result *res, const struct bnd_bundle *b,
+			     struct oci_registry *reg, struct eb_error **err)
+{
+	const struct oci_manifest *m = &b->bundle_manifest;
+	autofree bool *done = eb_xcalloc(m->n_items + 1, sizeof(*done));
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < m->n_items; i++) {
+			int r = done[i] ? 0 : place_hanging(res, b, reg, &m->items[i], err);
+
+			if (r < 0)
+				return r;
+			done[i] = done[i] || r;
+			more = more || r;
+		}
+	}
 	return 0;
 }
 
-/* Registries take no index before all that it lists. */
-static int refuse_partial(const struct bnd_bundle *b, struct eb_error **err)
+/* ---- an index of which not all is there ---- */
+
+static int rewrite(const struct bnd_image *im, struct overlay *o, const struct oci_descriptor **ret,
+		   struct eb_error **err)
 {
-	for (size_t i = 0; i < b->n_images; i++)
-		if (b->images[i].n_absent)
-			return eb_hint(err,
-				       eb_throw(err, EB_E_UNSUPPORTED,
-						"image %s: %zu platforms that its index lists are "
-						"not in the bundle, and registries want them all",
-						b->images[i].name, b->images[i].n_absent),
-				       "build the bundle with all platforms of that image");
+	struct rewritten *w = &o->rewritten[o->n_rewritten];
+	autofree char *text = NULL;
+	autojson json_t *j = NULL;
+	json_t *list;
+	size_t n;
+	int r = oci_archive_blob_text(o->bundle->archive, &im->desc, OCI_MANIFEST_MAX_BYTES, &text,
+				      &n, err);
+
+	if (r >= 0)
+		r = eb_json_parse(text, n, OCI_MANIFEST_MAX_BYTES, &j, err);
+	if (r >= 0)
+		r = eb_json_get_array(j, "manifests", &list, err);
+	if (r < 0)
+		return eb_prefix(err, r, "image %s", im->name);
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		const char *digest = eb_json_text(json_array_get(list, i), "digest");
+
+		for (size_t k = 0; k < im->n_absent; k++)
+			if (strcmp(im->absent[k].text, digest) == 0) {
+				json_array_remove(list, i);
+				break;
+			}
+	}
+	w->text = eb_json_canonical(j, &n);
+	oci_descriptor_of(im->desc.media_type, w->text, n, &w->desc);
+	o->n_rewritten++;
+	*ret = &w->desc;
 	return 0;
+}
+
+static int place_images(const struct bnd_bundle *b, const char *prefix, enum bnd_sparse sparse,
+			struct overlay *o, struct bnd_push_result *res, struct eb_error **err)
+{
+	int r = 0;
+
+	o->rewritten = eb_xcalloc(b->n_images + 1, sizeof(*o->rewritten));
+	for (size_t i = 0; i < b->n_images && r >= 0; i++) {
+		const struct bnd_image *im = &b->images[i];
+		const struct oci_descriptor *what = &im->desc;
+		bool rewritten = im->n_absent && sparse == BND_SPARSE_REWRITE;
+
+		if (rewritten)
+			r = rewrite(im, o, &what, err);
+		if (r >= 0)
+			r = place(res, im->name, prefix, what, err);
+		if (r >= 0 && rewritten) {
+			res->targets[i].rewritten = true;
+			res->with_root = false;
+		}
+	}
+	return r;
 }
 
 static int place_all(const struct bnd_bundle *b, struct oci_registry *reg, const char *prefix,
-		     struct overlay *o, struct bnd_push_result *res, struct eb_error **err)
+		     enum bnd_sparse sparse, struct overlay *o, struct bnd_push_result *res,
+		     struct eb_error **err)
 {
 	autofree char *root = NULL;
-	int r = refuse_partial(b, err);
+	int r = root_name(b, &root, err);
 
-	if (r >= 0)
-		r = root_name(b, &root, err);
 	res->targets = eb_xcalloc(b->n_images + b->bundle_manifest.n_items + 2,
 				  sizeof(*res->targets));
-	for (size_t i = 0; i < b->n_images && r >= 0; i++)
-		r = place(res, b->images[i].name, prefix, &b->images[i].desc, err);
-	for (size_t i = 0; i < b->bundle_manifest.n_items && r >= 0; i++)
-		r = place_carried(res, b, reg, &b->bundle_manifest.items[i], err);
-	if (r < 0)
+	res->with_root = true;
+	if (r >= 0)
+		r = place_images(b, prefix, sparse, o, res, err);
+	if (r >= 0)
+		r = place_all_hanging(res, b, reg, err);
+	if (r < 0 || !res->with_root)
 		return r;
 	if (b->n_signatures)
 		r = place_signature(res, b, reg, prefix, root, o, err);
 	return r < 0 ? r : place(res, root, prefix, &b->root, err);
 }
 
+/* Registries are free to refuse an index of which they have not all, and most do. */
+static int explain_sparse(const struct bnd_bundle *b, const struct bnd_push_result *res, int r,
+			  struct eb_error **err)
+{
+	if (r == -EB_E_AUTH || r == -EB_E_DIGEST || !res->with_root)
+		return r;
+	for (size_t i = 0; i < b->n_images; i++)
+		if (b->images[i].n_absent)
+			return eb_hint(err, r,
+				       "the index of image %s lists %zu manifests that are not in "
+				       "the bundle, and this registry may want them: build the "
+				       "bundle with all of them, allow such indexes in the "
+				       "registry, or send a shorter index with --sparse=rewrite",
+				       b->images[i].name, b->images[i].n_absent);
+	return r;
+}
+
 int bnd_push(const struct bnd_bundle *b, struct oci_registry *r, const char *prefix,
-	     const struct oci_push_options *o, struct bnd_push_result *ret, struct eb_error **err)
+	     enum bnd_sparse sparse, const struct oci_push_options *o, struct bnd_push_result *ret,
+	     struct eb_error **err)
 {
 	EB_CLEANUP(bnd_push_result_release_p) struct bnd_push_result res = { .targets = NULL };
-	struct overlay over = { .base = oci_source_archive(b->archive) };
+	EB_CLEANUP(overlay_release_p)
+	struct overlay over = { .bundle = b, .base = oci_source_archive(b->archive) };
 	const struct oci_source src = { &over, overlay_text, overlay_blob };
 	autofree struct oci_push_target *targets = NULL;
-	int e = place_all(b, r, prefix, &over, &res, err);
+	int e = place_all(b, r, prefix, sparse, &over, &res, err);
 
+	if (e < 0)
+		return e;
 	targets = eb_xcalloc(res.n_targets + 1, sizeof(*targets));
-	for (size_t i = 0; i < res.n_targets && e >= 0; i++)
+	for (size_t i = 0; i < res.n_targets; i++)
 		targets[i] = (struct oci_push_target){ .repo = res.targets[i].repo,
 						       .tag = res.targets[i].tag,
 						       .name = res.targets[i].name,
 						       .root = *res.targets[i].root };
-	if (e >= 0)
-		e = oci_push(r, &src, targets, res.n_targets, o, &res.sum, err);
-	for (size_t i = 0; i < res.n_targets && e >= 0; i++)
-		res.targets[i].there = targets[i].there;
-	for (size_t i = 0; i < res.n_targets; i++)
-		res.targets[i].root = NULL;
-	oci_simple_signature_release(&over.sig);
+	e = oci_push(r, &src, targets, res.n_targets, o, &res.sum, err);
 	if (e < 0)
-		return e;
+		return explain_sparse(b, &res, e, err);
+	for (size_t i = 0; i < res.n_targets; i++) {
+		res.targets[i].there = targets[i].there;
+		res.targets[i].root = NULL;
+	}
 	*ret = res;
 	res = (struct bnd_push_result){ .targets = NULL };
 	return 0;
