@@ -1,7 +1,9 @@
 #!/bin/bash
 # scanners.sh: a scanner sees in our images what we say is in them: syft lists the Debian packages, Python
 # distributions and Go modules of each, by name and version, no more and no fewer.
-# The first run compiles syft. IMAGES="redis livekit-server" picks recipes.
+# grype is the same catalogue of syft's with a database of vulnerabilities, and does not list anything without one
+# ("failed to load vulnerability db: database does not exist", also offline and with an empty directory), so it adds
+# nothing here. The first run compiles syft. IMAGES="redis livekit-server" picks recipes.
 . "$(dirname "$0")/lib.sh"
 need skopeo jq python3
 [ -x "$ESS" ] || bail "no '$ESS'; run make"
