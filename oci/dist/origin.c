@@ -3,7 +3,9 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/span.h"
 #include "base/stream.h"
+#include "dist/ref.h"
 #include "dist/registry.h"
 #include "image/mediatype.h"
 
@@ -49,6 +51,24 @@ static int archive_blob(void *ctx, const struct oci_descriptor *d, uint64_t offs
 struct oci_source oci_source_archive(const struct oci_archive *a)
 {
 	return (struct oci_source){ (void *)(uintptr_t)a, archive_text, archive_blob };
+}
+
+/* ---- an archive of `docker save` ---- */
+
+static int docker_text(void *ctx, const struct oci_descriptor *d, char **ret, struct eb_error **err)
+{
+	return oci_docker_text(ctx, d, ret, err);
+}
+
+static int docker_blob(void *ctx, const struct oci_descriptor *d, uint64_t offset,
+		       struct eb_reader **ret, struct eb_error **err)
+{
+	return oci_docker_blob(ctx, d, offset, ret, err);
+}
+
+struct oci_source oci_source_docker(const struct oci_docker_archive *a)
+{
+	return (struct oci_source){ (void *)(uintptr_t)a, docker_text, docker_blob };
 }
 
 /* ---- a repository ---- */
@@ -162,4 +182,63 @@ int oci_archive_resolve(const struct oci_archive *a, const char *name,
 	r = eb_throw(err, EB_E_NOT_FOUND, "'%s': no image '%.200s' in it", oci_archive_path(a),
 		     name ? name : "");
 	return names.len ? eb_hint(err, r, "there are: %s", eb_buf_str(&names)) : r;
+}
+
+char *oci_docker_full_name(const char *tag)
+{
+	EB_CLEANUP(oci_ref_release_p) struct oci_ref ref = { .host = NULL };
+
+	return oci_ref_parse(tag, &ref, NULL) < 0 ? NULL : oci_ref_text(&ref);
+}
+
+static bool has_tag(const struct oci_docker_image *im, const char *name)
+{
+	autofree char *full = oci_docker_full_name(name);
+
+	for (size_t i = 0; i < im->n_tags; i++) {
+		autofree char *have = oci_docker_full_name(im->tags[i]);
+
+		if (strcmp(im->tags[i], name) == 0 || (full && have && strcmp(full, have) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void list_tags(const struct oci_docker_archive *a, struct eb_buf *b)
+{
+	for (size_t i = 0; i < oci_docker_count(a); i++) {
+		const struct oci_docker_image *im = oci_docker_image(a, i);
+		autofree char *tag = im->n_tags ? eb_printable(im->tags[0], 200)
+						: eb_xasprintf("@%zu", i);
+
+		eb_buf_addf(b, "%s%s", b->len ? ", " : "", tag);
+	}
+}
+
+int oci_docker_resolve(const struct oci_docker_archive *a, const char *name, size_t *ret,
+		       struct eb_error **err)
+{
+	EB_AUTOBUF(names, MAX_LISTED);
+	uint64_t number;
+	int r;
+
+	if (!name && oci_docker_count(a) == 1) {
+		*ret = 0;
+		return 0;
+	}
+	if (name && *name == '@' &&
+	    eb_parse_u64(eb_span_str(name + 1), oci_docker_count(a) - 1, &number, NULL) >= 0) {
+		*ret = (size_t)number;
+		return 0;
+	}
+	for (size_t i = 0; name && i < oci_docker_count(a); i++)
+		if (has_tag(oci_docker_image(a, i), name)) {
+			*ret = i;
+			return 0;
+		}
+	list_tags(a, &names);
+	r = name ? eb_throw(err, EB_E_NOT_FOUND, "'%s': no image '%.200s' in it",
+			    oci_docker_path(a), name)
+		 : eb_throw(err, EB_E_USAGE, "'%s' holds several images", oci_docker_path(a));
+	return eb_hint(err, r, name ? "there are: %s" : "say which: %s", eb_buf_str(&names));
 }

@@ -36,6 +36,7 @@ struct oci_archive *oci_archive_free(struct oci_archive *a)
 	eb_dir_release(&a->dir);
 	oci_manifest_release(&a->index);
 	free(a->list.items);
+	free(a->list.links);
 	free(a->sorted);
 	eb_arena_free(a->arena);
 	free(a->path);
@@ -259,8 +260,7 @@ static int read_member(const struct oci_archive *a, const char *name, struct eb_
 	if (!m) {
 		r = eb_throw(err, EB_E_FORMAT, "no member '%s': not an OCI image layout", name);
 		return eb_hint(err, r,
-			       "an archive of 'docker save' has to be converted first, "
-			       "for example by skopeo copy docker-archive:F oci-archive:G");
+			       "an archive of 'docker save' is read as docker-archive:FILE");
 	}
 	r = oci_archive_member_reader(a, m, &in, err);
 	return r < 0 ? r : eb_read_all(in, b, name, err);
@@ -314,18 +314,20 @@ static int open_tar(struct oci_archive *a, struct eb_error **err)
 	return r;
 }
 
-static int load(struct oci_archive *a, struct eb_error **err)
+static int load(struct oci_archive *a, bool layout, struct eb_error **err)
 {
 	int r = oci_archive_is_dir(a) ? oci_walk_dir(&a->dir, &a->list, err) : open_tar(a, err);
 
 	if (r == 0)
-		r = sort_names(a, err);
+		r = oci_links_resolve(&a->list, err);
 	if (r == 0)
+		r = sort_names(a, err);
+	if (r == 0 && layout)
 		r = check_layout(a, err);
-	return r < 0 ? r : load_index(a, err);
+	return r < 0 || !layout ? r : load_index(a, err);
 }
 
-int oci_archive_open(const char *path, struct oci_archive **ret, struct eb_error **err)
+static int open_any(const char *path, bool layout, struct oci_archive **ret, struct eb_error **err)
 {
 	EB_CLEANUP(oci_archive_free_p) struct oci_archive *a = eb_xcalloc(1, sizeof(*a));
 	struct stat st;
@@ -335,16 +337,27 @@ int oci_archive_open(const char *path, struct oci_archive **ret, struct eb_error
 	a->dir.fd = -1;
 	a->arena = eb_arena_new();
 	a->list.arena = a->arena;
+	a->list.takes_links = !layout;
 	a->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (a->fd < 0)
 		return eb_throw_errno(err, "open '%s'", path);
 	if (fstat(a->fd, &st) < 0)
 		return eb_throw_errno(err, "stat '%s'", path);
-	if (S_ISDIR(st.st_mode))
+	if (S_ISDIR(st.st_mode) && layout)
 		a->dir = (struct eb_dir){ EB_TAKE_FD(a->fd), eb_xstrdup(path) };
-	r = load(a, err);
+	r = load(a, layout, err);
 	if (r < 0)
 		return eb_prefix(err, r, "'%s'", path);
 	*ret = EB_TAKE_PTR(a);
 	return 0;
+}
+
+int oci_archive_open(const char *path, struct oci_archive **ret, struct eb_error **err)
+{
+	return open_any(path, true, ret, err);
+}
+
+int oci_archive_open_tar(const char *path, struct oci_archive **ret, struct eb_error **err)
+{
+	return open_any(path, false, ret, err);
 }

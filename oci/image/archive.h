@@ -26,6 +26,10 @@ struct oci_archive; /* immutable after opening; shared by threads */
  * oci_archive_end_offset(). */
 int oci_archive_open(const char *path, struct oci_archive **ret,
 		     struct eb_error **err) EB_MUST_CHECK;
+/* Any other plain tar (an archive of `docker save`), its members only: oci_archive_index() is
+ * empty. Links are members that have the place and the bytes of their targets. */
+int oci_archive_open_tar(const char *path, struct oci_archive **ret,
+			 struct eb_error **err) EB_MUST_CHECK;
 struct oci_archive *oci_archive_free(struct oci_archive *a);
 EB_DEFINE_CLEANUP(struct oci_archive *, oci_archive_free)
 const char *oci_archive_path(const struct oci_archive *a);

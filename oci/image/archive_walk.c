@@ -41,7 +41,7 @@ struct walk {
 	uint64_t file_size;
 	uint64_t at;	/* of the next header block */
 	uint64_t first; /* of the first header block of the member in the making */
-	bool has_name, has_size;
+	bool has_name, has_size, long_link;
 	char name[NAME_MAX_BYTES + 1]; /* from a pax header or GNU long name */
 	uint64_t size;		       /* from a pax header */
 	const char *last;	       /* name of the last member, for messages */
@@ -77,6 +77,8 @@ static int use_pax_record(struct walk *w, char type, struct eb_span key, struct 
 
 	if (eb_span_starts(key, "GNU.sparse."))
 		return eb_throw(err, EB_E_UNSUPPORTED, "is a sparse file");
+	if (eb_span_eq(key, "linkpath"))
+		w->long_link = true;
 	if (type == 'g' && (path || size))
 		return eb_throw(err, EB_E_UNSUPPORTED, "global pax header sets path or size");
 	if (path)
@@ -90,11 +92,14 @@ static int use_pax_record(struct walk *w, char type, struct eb_span key, struct 
 	return 0;
 }
 
-static int use_extended(struct walk *w, char type, const char *p, size_t n, struct eb_error **err)
+static int use_extended(struct walk *w, const struct oci_member_list *list, char type,
+			const char *p, size_t n, struct eb_error **err)
 {
 	struct eb_span rest = { p, n }, key, value;
 	int r;
 
+	if (type == 'K' && list->takes_links)
+		return eb_throw(err, EB_E_UNSUPPORTED, "is a link with a target of %zu bytes", n);
 	if (type == 'K')
 		return 0; /* of a link, which is refused when it comes */
 	if (type == 'L')
@@ -123,7 +128,8 @@ static int member_end(const struct walk *w, uint64_t data, uint64_t size, uint64
 	return 0;
 }
 
-static int step_extended(struct walk *w, const struct oci_tar_block *b, struct eb_error **err)
+static int step_extended(struct walk *w, const struct oci_tar_block *b,
+			 const struct oci_member_list *list, struct eb_error **err)
 {
 	autofree char *text = NULL;
 	uint64_t end = 0;
@@ -139,7 +145,7 @@ static int step_extended(struct walk *w, const struct oci_tar_block *b, struct e
 	text = eb_xcalloc(1, (size_t)b->size + 1);
 	r = read_at(w, w->at + OCI_TAR_BLOCK, text, (size_t)b->size, err);
 	if (r == 0)
-		r = use_extended(w, b->type, text, (size_t)b->size, err);
+		r = use_extended(w, list, b->type, text, (size_t)b->size, err);
 	if (r == 0)
 		w->at = end;
 	return r;
@@ -159,6 +165,29 @@ static bool clean_name(char *name, bool is_dir, char **ret)
 	if (is_dir && (!*name || strcmp(name, ".") == 0))
 		return true;
 	return eb_path_is_clean(name);
+}
+
+/* A link where links are taken: it has no data. */
+static int step_link(struct walk *w, const struct oci_tar_block *b, struct oci_member_list *list,
+		     struct eb_error **err)
+{
+	char text[NAME_MAX_BYTES + 1], *name;
+	int r;
+
+	snprintf(text, sizeof(text), "%s", w->has_name ? w->name : b->name);
+	if (!clean_name(text, false, &name))
+		return eb_throw(err, EB_E_FORMAT, "its name is not a path inside the archive");
+	if (w->long_link)
+		return eb_throw(err, EB_E_UNSUPPORTED,
+				"is a link with a target of more than %d bytes",
+				OCI_TAR_USTAR_LINK);
+	if (w->has_size ? w->size : b->size)
+		return eb_throw(err, EB_E_FORMAT, "is a link with data");
+	r = oci_link_add(list, name, b->type, b->link, err);
+	w->at += OCI_TAR_BLOCK;
+	w->first = w->at;
+	w->has_name = w->has_size = false;
+	return r;
 }
 
 static int step_member(struct walk *w, const struct oci_tar_block *b, struct oci_member_list *list,
@@ -186,7 +215,7 @@ static int step_member(struct walk *w, const struct oci_tar_block *b, struct oci
 			w->last = list->items[list->n - 1].name;
 	}
 	w->first = w->at;
-	w->has_name = w->has_size = false;
+	w->has_name = w->has_size = w->long_link = false;
 	return r;
 }
 
@@ -210,7 +239,9 @@ static int step(struct walk *w, struct oci_member_list *list, struct eb_error **
 		return r;
 	shown = eb_printable(w->has_name ? w->name : b.name, SHOWN_BYTES);
 	if (b.type == 'x' || b.type == 'g' || b.type == 'L' || b.type == 'K')
-		r = step_extended(w, &b, err);
+		r = step_extended(w, &b, list, err);
+	else if (list->takes_links && (b.type == '1' || b.type == '2'))
+		r = step_link(w, &b, list, err);
 	else
 		r = step_member(w, &b, list, err);
 	return r < 0 ? eb_prefix(err, r, "member '%s'", shown) : 1;

@@ -12,6 +12,7 @@ enum {
 	CHKSUM = 148,
 	CHKSUM_N = 8,
 	TYPE = 156,
+	LINK = 157,
 	MAGIC = 257,
 	PREFIX = 345,
 	PREFIX_N = 155,
@@ -96,6 +97,7 @@ int oci_tar_block_parse(const char block[static OCI_TAR_BLOCK], struct oci_tar_b
 		b.type = '0';
 	snprintf(b.name, sizeof(b.name), "%.*s%s%.*s", (int)prefix, block + PREFIX,
 		 prefix ? "/" : "", NAME_N, block + NAME);
+	snprintf(b.link, sizeof(b.link), "%.*s", OCI_TAR_USTAR_LINK, block + LINK);
 	*ret = b;
 	return 1;
 }

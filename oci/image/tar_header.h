@@ -8,11 +8,12 @@
 
 struct eb_error;
 
-enum { OCI_TAR_BLOCK = 512, OCI_TAR_USTAR_NAME = 256 };
+enum { OCI_TAR_BLOCK = 512, OCI_TAR_USTAR_NAME = 256, OCI_TAR_USTAR_LINK = 100 };
 
 struct oci_tar_block {
 	char name[OCI_TAR_USTAR_NAME + 1]; /* prefix and name joined, as they stand */
 	char type;			   /* '0' for NUL and '7' too */
+	char link[OCI_TAR_USTAR_LINK + 1]; /* of a link, as it stands */
 	uint64_t size;
 };
 
