@@ -31,7 +31,7 @@
           packages = with pkgs; [
             gcc gnumake pkg-config cunit
             cacert gnupg
-            apacheHttpd bash busybox-sandbox-shell codespell containerd file git go iproute2 jq libcap libfaketime pmccabe procps python3
+            apacheHttpd bash busybox-sandbox-shell codespell containerd file git go iproute2 jq libcap libfaketime pmccabe podman procps python3
             runc scdoc shellcheck skopeo strace time util-linux
             clang-tools cppcheck dpkg gcovr hyperfine nginx umoci valgrind wrk
           ];

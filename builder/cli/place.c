@@ -34,10 +34,11 @@ int place_parse(const char *text, struct place *ret, struct eb_error **err)
 	} known[] = {
 		{ "oci:", PLACE_FOLDER },
 		{ "oci-archive:", PLACE_ARCHIVE },
+		{ "docker-archive:", PLACE_DOCKER },
 		{ "bundle:", PLACE_BUNDLE },
 	};
-	static const char *const others[] = { "docker-archive:", "docker-daemon:", "dir:",
-					      "containers-storage:", "containerd:" };
+	static const char *const others[] = { "docker-daemon:", "dir:", "containers-storage:",
+					      "containerd:" };
 	struct place p = { .kind = PLACE_REGISTRY };
 	int r;
 
@@ -56,7 +57,7 @@ int place_parse(const char *text, struct place *ret, struct eb_error **err)
 		if (strncmp(text, others[i], strlen(others[i])) == 0)
 			return eb_throw(err, EB_E_UNSUPPORTED,
 					"'%s' is not supported: expected "
-					"oci:, oci-archive:, bundle: or a "
+					"oci:, oci-archive:, docker-archive:, bundle: or a "
 					"reference",
 					others[i]);
 	if (strncmp(text, "docker://", 9) == 0)

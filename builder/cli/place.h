@@ -1,10 +1,11 @@
 /* Where images are: SRC and DST of copy. "oci:DIR[:NAME]", "oci-archive:FILE[:NAME]",
- * "bundle:FILE[:NAME]", "docker://REF" or a bare reference; a bare path that exists is a bundle. */
+ * "docker-archive:FILE[:NAME]", "bundle:FILE[:NAME]", "docker://REF" or a bare reference; a bare
+ * path that exists is a bundle. */
 #pragma once
 
 #include "dist/ref.h"
 
-enum place_kind { PLACE_REGISTRY, PLACE_FOLDER, PLACE_ARCHIVE, PLACE_BUNDLE };
+enum place_kind { PLACE_REGISTRY, PLACE_FOLDER, PLACE_ARCHIVE, PLACE_DOCKER, PLACE_BUNDLE };
 
 struct place {
 	enum place_kind kind;

@@ -126,7 +126,7 @@ digest_is "which we read" "$DIGEST" "$ESS" copy "oci:$T/by-skopeo" "$PLAIN/copy/
 check "skopeo copies into the registry" skopeo copy --all --dest-tls-verify=false "oci:$T/by-skopeo" "docker://$PLAIN/copy/skopeo:1"
 digest_is "which we read, too" "$DIGEST" "$ESS" copy "$PLAIN/copy/skopeo:1" "oci-archive:$T/two.tar" --plain-http
 check "all images of a bundle" "$ESS" copy "$BUNDLE" "oci-archive:$T/all.tar"
-check_equal "have their names" "$(wc -l <"$T/images")" "$(tar -xOf "$T/all.tar" index.json | grep -o io.containerd.image.name | wc -l)"
+check_equal "have their names, by tag and by digest" "$((2 * $(wc -l <"$T/images")))" "$(tar -xOf "$T/all.tar" index.json | grep -o io.containerd.image.name | wc -l)"
 rm -rf "$T/all.tar" "$T/one.tar" "$T/two.tar" "$T/by-skopeo"
 check_rc "which of them is to be said: 2" 2 "$ESS" copy "$BUNDLE" "$PLAIN/copy/which" --plain-http
 check "with what hangs on it" "$ESS" copy "$PLAIN/air/gap/$NAME" "$PLAIN/copy/all:1" --referrers --plain-http
