@@ -369,3 +369,70 @@ TEST(pull, image_is_no_bundle)
 	CHECK_FAIL(pull(&x, &c, ref, NULL, &got, &e), EB_E_FORMAT, "is an image, no bundle", e);
 	CHECK_FAIL(pull(&x, &c, "p/nothing:1", NULL, &got, &e), EB_E_NOT_FOUND, "p/nothing", e);
 }
+
+/* Half a blob is there: the other half is fetched. */
+TEST(pull, half_a_blob_is_kept)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
+	struct bnd_pull_result got;
+	autofree char *ref = NULL;
+	const struct oci_member *m;
+	const struct oci_descriptor *d;
+	uint64_t half;
+	AUTOFIX(x);
+	AUTOREG(f);
+	AUTOCLIENT(c, f, NULL, NULL);
+	AUTORES(res);
+
+	CHECK_OK(push(&x, &c, "p", false, &res, &e), e);
+	ref = root_ref(&res);
+	CHECK_OK(bnd_open(x.path, &b, &e), e);
+	d = &b.images[0].platforms[0].items[0];
+	m = oci_archive_find_blob(b.archive, &d->digest);
+	half = d->size / 2;
+	{
+		EB_AUTOBUF(all, 1 << 30);
+		autofree char *zeros = eb_xcalloc(1, d->size);
+
+		CHECK_OK(eb_file_read(x.path, &all, &e), e);
+		memcpy(all.data + m->offset + half, zeros, d->size - half);
+		CHECK_OK(eb_file_write(test_path("back.tar.part"), all.data, all.len, 0666, &e), e);
+	}
+	CHECK_OK(pull(&x, &c, ref, x.key, &got, &e), e);
+	check_same(&x);
+	CHECK(got.fetched_bytes >= d->size - half);
+	CHECK(got.fetched_bytes < d->size - half + 1024);
+}
+
+/* What is there is of no use: all of it is fetched. */
+TEST(pull, damaged_part_is_fetched_anew)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
+	struct bnd_pull_result got;
+	autofree char *ref = NULL;
+	const struct oci_member *m;
+	const struct oci_descriptor *d;
+	AUTOFIX(x);
+	AUTOREG(f);
+	AUTOCLIENT(c, f, NULL, NULL);
+	AUTORES(res);
+
+	CHECK_OK(push(&x, &c, "p", false, &res, &e), e);
+	ref = root_ref(&res);
+	CHECK_OK(bnd_open(x.path, &b, &e), e);
+	d = &b.images[0].platforms[0].items[0];
+	m = oci_archive_find_blob(b.archive, &d->digest);
+	{
+		EB_AUTOBUF(all, 1 << 30);
+
+		CHECK_OK(eb_file_read(x.path, &all, &e), e);
+		all.data[m->offset] = (char)(all.data[m->offset] ^ 1);
+		CHECK_OK(eb_file_write(test_path("back.tar.part"), all.data, all.len, 0666, &e), e);
+	}
+	CHECK_OK(pull(&x, &c, ref, x.key, &got, &e), e);
+	check_same(&x);
+	CHECK(got.fetched_bytes >= d->size); /* and perhaps zeros at its end before */
+	CHECK(got.fetched_bytes < 2 * d->size);
+}

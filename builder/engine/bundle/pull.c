@@ -14,13 +14,12 @@
 #include "base/progress.h"
 #include "base/stream.h"
 #include "bundle/canonical.h"
+#include "bundle/pull_blob.h"
 #include "bundle/pull_parts.h"
 #include "bundle/verify.h"
 #include "dist/registry.h"
 #include "dist/origin.h"
 #include "image/mediatype.h"
-
-enum { PEEK_BYTES = 4096, IO_BYTES = 256 * 1024 };
 
 struct pull {
 	struct bnd_pull_parts parts;
@@ -44,68 +43,22 @@ EB_DEFINE_RELEASE(struct pull, pull_release)
 
 /* ---- blobs ---- */
 
-/* Is it in the file already, from a run that was interrupted? Space that was only set aside begins
- * with zeros, as no blob of ours does. */
-static bool is_there(const struct pull *p, const struct bnd_blob *b)
-{
-	static const char zeros[PEEK_BYTES];
-	char begin[PEEK_BYTES];
-	size_t n = b->size < PEEK_BYTES ? (size_t)b->size : PEEK_BYTES;
-	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
-	autofree char *buf = NULL;
-	ssize_t got;
-
-	if (pread(p->fd, begin, n, (off_t)b->offset) != (ssize_t)n || memcmp(begin, zeros, n) == 0)
-		return false;
-	in = eb_reader_verify(eb_reader_region(p->fd, b->offset, b->size),
-			      oci_digest_hex(&b->digest), b->size, "blob");
-	buf = eb_xmalloc(IO_BYTES);
-	while ((got = eb_read(in, buf, IO_BYTES, NULL)) > 0)
-		;
-	return got == 0;
-}
-
-static int fetch_blob(struct pull *p, const struct bnd_blob *b, struct eb_error **err)
-{
-	const struct oci_descriptor d = { .digest = b->digest, .size = b->size };
-	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
-	EB_CLEANUP(eb_writer_free_p) struct eb_writer *out = bnd_layout_blob(b, p->fd);
-	autofree char *buf = eb_xmalloc(IO_BYTES);
-	ssize_t got;
-	int r = oci_registry_blob_verified(p->parts.registry, p->parts.repo, &d, &in, err);
-
-	if (r < 0)
-		return r;
-	while ((got = eb_read(in, buf, IO_BYTES, err)) > 0) {
-		r = eb_write(out, buf, (size_t)got, err);
-		if (r < 0)
-			return r;
-		eb_progress_advance(p->o->progress, p->task, (uint64_t)got);
-	}
-	if (got < 0)
-		return (int)got;
-	pthread_mutex_lock(&p->lock);
-	p->fetched += b->size;
-	pthread_mutex_unlock(&p->lock);
-	return eb_writer_finish(out, err);
-}
-
 struct job {
 	struct pull *p;
+	struct bnd_pull_place place;
 	const struct bnd_blob **blobs;
-	bool resumed;
 };
 
 static int one_blob(void *ctx, size_t i, struct eb_error **err)
 {
 	const struct job *j = ctx;
-	const struct bnd_blob *b = j->blobs[i];
+	uint64_t fetched = 0;
+	int r = bnd_pull_blob(&j->place, j->blobs[i], &fetched, err);
 
-	if (j->resumed && is_there(j->p, b)) {
-		eb_progress_advance(j->p->o->progress, j->p->task, b->size);
-		return 0;
-	}
-	return fetch_blob(j->p, b, err);
+	pthread_mutex_lock(&j->p->lock);
+	j->p->fetched += fetched;
+	pthread_mutex_unlock(&j->p->lock);
+	return r;
 }
 
 static int largest_first(const void *pa, const void *pb)
@@ -119,7 +72,7 @@ static int largest_first(const void *pa, const void *pb)
 static int fetch_all(struct pull *p, bool resumed, struct eb_error **err)
 {
 	autofree const struct bnd_blob **blobs = eb_xcalloc(p->layout.n + 1, sizeof(*blobs));
-	struct job j = { p, blobs, resumed };
+	struct job j = { .p = p, .blobs = blobs };
 	uint64_t total = 0;
 	size_t n = 0;
 	int r;
@@ -131,6 +84,12 @@ static int fetch_all(struct pull *p, bool resumed, struct eb_error **err)
 		}
 	qsort(blobs, n, sizeof(*blobs), largest_first);
 	p->task = eb_progress_start(p->o->progress, "pull", EB_UNIT_BYTES, total);
+	j.place = (struct bnd_pull_place){ .registry = p->parts.registry,
+					   .repo = p->parts.repo,
+					   .fd = p->fd,
+					   .resumed = resumed,
+					   .progress = p->o->progress,
+					   .task = p->task };
 	r = eb_pool_map(p->o->pool, n, one_blob, &j, err);
 	eb_progress_finish(p->o->progress, p->task);
 	return r;
