@@ -192,7 +192,8 @@ static void set_failure(const struct eb_http *h, struct http_xfer *x, bool count
 		g->result = x->body_code;
 		eb_ignore(eb_prefix(&g->error, 0, "%s %s", http_xfer_method(x), shown));
 	} else {
-		if (counted || x->attempt > 1)
+		/* Who asks for one try only counts them himself. */
+		if ((counted || x->attempt > 1) && !(g->call && g->call->attempts == 1))
 			snprintf(attempt, sizeof(attempt), "attempt %u of %u: ", x->attempt,
 				 http_xfer_attempts(x, &h->o));
 		g->result = eb_throw(&g->error, x->code, "%s %s: %s%s%s%s", http_xfer_method(x),

@@ -6,6 +6,8 @@
 #include "dist/request.h"
 #include "dist/transport.h"
 
+enum { MAX_SHORT = 2 };
+
 static void init_blob(struct oci_request *q, const struct oci_registry *r, const char *method,
 		      const char *repo, const struct oci_descriptor *d)
 {
@@ -47,6 +49,7 @@ struct blob {
 	struct eb_reader *in; /* NULL = to be opened at `at` */
 	uint64_t at, size;
 	unsigned int refused; /* times in a row */
+	unsigned int ended;   /* times that an answer was whole and yet too short */
 };
 
 static void close_inner(struct blob *b)
@@ -69,6 +72,29 @@ static int open_inner(struct blob *b, struct eb_error **err)
 	return e;
 }
 
+/* It is not what was asked for: what is it then? e is taken; NULL = it ended too early. */
+static int not_the_blob(const struct blob *b, struct eb_error *e, struct eb_error **err)
+{
+	autofree char *type = eb_http_call_header(&b->q.call, "Content-Type", 0);
+	bool is_page = type && strncasecmp(type, "text/html", 9) == 0;
+	int code = e ? e->code : EB_E_NETWORK;
+
+	if (e && code != EB_E_LIMIT)
+		return eb_error_forward(err, e);
+	eb_error_free(e);
+	if (is_page)
+		return eb_throw(
+			err, EB_E_NETWORK,
+			"%s: the answer is a web page; is there a registry at that address?",
+			b->q.what);
+	if (code == EB_E_LIMIT)
+		return eb_throw(err, EB_E_DIGEST,
+				"%s: the registry has more than the %llu bytes that are listed",
+				b->q.what, (unsigned long long)b->size);
+	return eb_throw(err, EB_E_NETWORK, "%s: ends after %llu of %llu bytes", b->q.what,
+			(unsigned long long)b->at, (unsigned long long)b->size);
+}
+
 static ssize_t blob_read(struct eb_reader *r, void *p, size_t n, struct eb_error **err)
 {
 	struct blob *b = (struct blob *)r;
@@ -89,13 +115,15 @@ static ssize_t blob_read(struct eb_reader *r, void *p, size_t n, struct eb_error
 			b->refused = 0;
 			return got;
 		}
+		if (got == 0 && b->ended++ < MAX_SHORT) {
+			close_inner(b);
+			continue;
+		}
 		if (got == 0)
-			return eb_throw(err, EB_E_NETWORK, "%s: ends after %llu of %llu bytes",
-					b->q.what, (unsigned long long)b->at,
-					(unsigned long long)b->size);
+			return not_the_blob(b, NULL, err);
 		/* The token ended before the blob did, or was not there yet. */
 		if (b->q.get.status != 401 || b->refused++ > 1)
-			return eb_error_forward(err, e);
+			return not_the_blob(b, e, err);
 		eb_error_free(e);
 		b->in = eb_reader_free(b->in);
 		code = oci_request_challenged(b->registry, &b->q, err);

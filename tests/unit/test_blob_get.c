@@ -134,8 +134,8 @@ TEST(blob_get, other_size_fails)
 
 	add(f, &d);
 	d.size = SIZE - 1;
-	CHECK_INT(fetch(&c, &d, &b, &e), -EB_E_LIMIT);
-	CHECK_HAS(e->message, "expected at most 699999");
+	CHECK_INT(fetch(&c, &d, &b, &e), -EB_E_DIGEST);
+	CHECK_HAS(e->message, "more than the 699999 bytes that are listed");
 	eb_error_clear(&e);
 	d.size = SIZE + 1;
 	eb_buf_clear(&b);
