@@ -9,6 +9,7 @@
 #include "base/http_xfer.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/stream.h"
 #include "base/url.h"
 
@@ -54,6 +55,10 @@ static void fill_defaults(struct eb_http_options *o, const struct eb_http_option
 	o->ca_pem = o->ca_pem ? eb_xstrdup(o->ca_pem) : NULL;
 	o->client_cert = o->client_cert ? eb_xstrdup(o->client_cert) : NULL;
 	o->client_key = o->client_key ? eb_xstrdup(o->client_key) : NULL;
+	o->client_cert_pem = o->client_cert_pem ? eb_xstrdup(o->client_cert_pem) : NULL;
+	o->client_key_pem = o->client_key_pem ? eb_xstrdup(o->client_key_pem) : NULL;
+	o->connect_to = o->connect_to ? eb_xasprintf("::%s", o->connect_to) : NULL;
+	o->proxy = o->proxy ? eb_xstrdup(o->proxy) : NULL;
 	if (!o->connect_timeout_sec)
 		o->connect_timeout_sec = 20;
 	if (!o->stall_timeout_sec)
@@ -128,6 +133,10 @@ struct eb_http *eb_http_free(struct eb_http *h)
 	free((char *)h->o.ca_pem);
 	free((char *)h->o.client_cert);
 	free((char *)h->o.client_key);
+	free((char *)h->o.client_cert_pem);
+	eb_wipe_str((char *)h->o.client_key_pem);
+	free((char *)h->o.connect_to);
+	eb_wipe_str((char *)h->o.proxy);
 	free(h);
 	return NULL;
 }

@@ -10,11 +10,15 @@ struct eb_http; /* connection pool and settings; one thread at a time */
 
 struct eb_http_options {
 	const char *user_agent;
-	const char *ca_file;		  /* extra trust anchors, NULL = the system's */
-	const char *ca_pem;		  /* the same as text; instead of ca_file */
-	const char *client_cert;	  /* PEM file for mutual TLS, NULL = none */
-	const char *client_key;		  /* its key, NULL = in client_cert */
-	bool insecure;			  /* take any certificate */
+	const char *ca_file;	     /* extra trust anchors, NULL = the system's */
+	const char *ca_pem;	     /* the same as text; instead of ca_file */
+	const char *client_cert;     /* PEM file for mutual TLS, NULL = none */
+	const char *client_key;	     /* its key, NULL = in client_cert */
+	const char *client_cert_pem; /* the same as text, with client_key_pem */
+	const char *client_key_pem;  /* wiped when the client is freed */
+	const char *connect_to; /* "HOST:PORT" to connect to, whatever the URL says; NULL = no */
+	const char *proxy;	/* URL; NULL = by the usual variables */
+	bool insecure;		/* take any certificate */
 	unsigned int connect_timeout_sec; /* 0 = 20 */
 	unsigned int stall_timeout_sec;	  /* no byte for so long is a failure; 0 = 30 */
 	unsigned int attempts;		  /* tries of one transfer; 0 = 4 */
@@ -41,6 +45,11 @@ struct eb_http_call {
 	const char *const *headers; /* "Name: value" each, NULL at the end; NULL = none */
 	const char *authorization;  /* value of that header, NULL = none */
 	unsigned int attempts;	    /* 0 = the client's */
+	/* For requests that change something. Of the failures that are tried again otherwise, only
+	 * these are: an answer that says when to come again (429, or Retry-After), 502 to 504, and
+	 * a broken connection; with ..._ONCE of these only connections that sent
+	 * nothing. */
+	enum { EB_HTTP_FREELY, EB_HTTP_CAREFULLY, EB_HTTP_CAREFULLY_ONCE } repeat;
 	/* The body: exactly send_bytes of it, 0 = empty. `at` goes back when it is sent again. */
 	uint64_t send_bytes;
 	ssize_t (*send)(void *ctx, uint64_t at, void *p, size_t n, struct eb_error **err);

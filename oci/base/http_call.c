@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/url.h"
 
-enum { MAX_HEADER_BYTES = 128 * 1024, MAX_REFUSAL_BYTES = 16 * 1024, SEND_BUFFER = 512 * 1024 };
+enum { MAX_HEADER_BYTES = 128 * 1024, MAX_REFUSAL_BYTES = 64 * 1024, SEND_BUFFER = 512 * 1024 };
 
 /* ---- the caller's side ---- */
 
@@ -92,6 +92,19 @@ bool http_call_may_move(const struct http_xfer *x)
 	return is_method(x, "GET") || is_method(x, "HEAD") || status == 307 || status == 308;
 }
 
+bool http_call_may_repeat(const struct http_xfer *x, bool told_when)
+{
+	const struct eb_http_call *call = x->get->call;
+	long status = x->get->status;
+
+	if (!call || call->repeat == EB_HTTP_FREELY || told_when || status == 429)
+		return true;
+	if (status == 0)
+		return call->repeat == EB_HTTP_CAREFULLY || !x->was_sent;
+	return call->repeat == EB_HTTP_CAREFULLY &&
+	       (status < 300 || (status >= 502 && status <= 504));
+}
+
 /* ---- the request ---- */
 
 void http_call_send_header(struct http_xfer *x, const char *name, const char *value)
@@ -175,7 +188,8 @@ void http_call_request(struct http_xfer *x)
 	}
 	if (is_method(x, "GET"))
 		return;
-	if (is_method(x, "PUT") || is_method(x, "POST") || is_method(x, "PATCH"))
+	if (is_method(x, "PUT") || is_method(x, "POST") || is_method(x, "PATCH") ||
+	    call->send_bytes)
 		set_body(x);
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, http_xfer_method(x));
 }
@@ -184,6 +198,12 @@ CURLcode http_call_tls(struct http_xfer *x, const struct eb_http_options *o)
 {
 	struct curl_blob ca = { (void *)(uintptr_t)o->ca_pem, o->ca_pem ? strlen(o->ca_pem) : 0,
 				CURL_BLOB_COPY };
+	struct curl_blob cert = { (void *)(uintptr_t)o->client_cert_pem,
+				  o->client_cert_pem ? strlen(o->client_cert_pem) : 0,
+				  CURL_BLOB_NOCOPY };
+	struct curl_blob key = { (void *)(uintptr_t)o->client_key_pem,
+				 o->client_key_pem ? strlen(o->client_key_pem) : 0,
+				 CURL_BLOB_NOCOPY };
 	CURL *c = x->easy;
 	CURLcode rc = CURLE_OK;
 
@@ -201,5 +221,9 @@ CURLcode http_call_tls(struct http_xfer *x, const struct eb_http_options *o)
 		rc = curl_easy_setopt(c, CURLOPT_SSLCERT, o->client_cert);
 	if (rc == CURLE_OK && o->client_key)
 		rc = curl_easy_setopt(c, CURLOPT_SSLKEY, o->client_key);
+	if (rc == CURLE_OK && o->client_cert_pem)
+		rc = curl_easy_setopt(c, CURLOPT_SSLCERT_BLOB, &cert);
+	if (rc == CURLE_OK && o->client_key_pem)
+		rc = curl_easy_setopt(c, CURLOPT_SSLKEY_BLOB, &key);
 	return rc;
 }

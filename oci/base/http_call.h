@@ -15,6 +15,9 @@ bool http_call_is_answer(long status);
 /* May the redirect that came be followed with this method? */
 bool http_call_may_move(const struct http_xfer *x);
 
+/* May a try that ended so (its status, 0 = no answer) be followed by another? */
+bool http_call_may_repeat(const struct http_xfer *x, bool told_when);
+
 /* Add a header to the request under way. */
 void http_call_send_header(struct http_xfer *x, const char *name, const char *value);
 /* Method, headers and body of x->get->call. */

@@ -51,8 +51,9 @@ static void end_request(struct http_xfer *x)
 {
 	curl_easy_cleanup(x->easy);
 	curl_slist_free_all(x->headers);
+	curl_slist_free_all(x->connect_to);
 	x->easy = NULL;
-	x->headers = NULL;
+	x->headers = x->connect_to = NULL;
 }
 
 struct http_xfer *http_xfer_free(struct http_xfer *x)
@@ -312,6 +313,12 @@ int http_xfer_request(struct http_xfer *x, const struct eb_http_options *o, stru
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, x);
+	if (o->proxy)
+		curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
+	if (o->connect_to) {
+		x->connect_to = curl_slist_append(NULL, o->connect_to);
+		curl_easy_setopt(c, CURLOPT_CONNECT_TO, x->connect_to);
+	}
 	ask_range(x);
 	if (x->get->call)
 		http_call_request(x);
@@ -480,9 +487,14 @@ enum http_verdict http_xfer_verdict(struct http_xfer *x, const struct eb_http_op
 				    CURLcode rc)
 {
 	enum http_verdict v;
+	long sent = 0;
 
+	curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
+	x->was_sent = sent > 0;
 	x->retry_after_usec = 0;
 	v = judge(x, o, rc);
+	if (v == HTTP_AGAIN && !http_call_may_repeat(x, x->retry_after_usec > 0))
+		v = HTTP_FAILED;
 	if (v == HTTP_DONE && x->get->call && x->url)
 		x->get->call->final_url = eb_xstrdup(x->url);
 	end_request(x);

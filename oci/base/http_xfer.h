@@ -34,6 +34,7 @@ struct http_xfer {
 	/* the request under way */
 	CURL *easy; /* NULL = none */
 	struct curl_slist *headers;
+	struct curl_slist *connect_to;
 	char *url; /* redirected to; NULL = get->url */
 	unsigned int redirects;
 	uint64_t asked;	  /* first byte of the range asked for, 0 = whole */
@@ -44,7 +45,7 @@ struct http_xfer {
 	bool opened, dropping, has_range;
 	uint64_t range_start, range_total, dropped;
 	char *new_etag, *new_modified;
-	bool paused;
+	bool paused, was_sent;
 	struct eb_error *body_error;
 	int body_code;
 
