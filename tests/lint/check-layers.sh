@@ -21,8 +21,9 @@ BEGIN {
 	allow(e "image", dist " " e "recipe " e "rootfs " e "pkg")
 	allow(e "attest", sign " " e "recipe " e "rootfs " e "pkg " e "image")
 	allow(e "bundle", sign " " e "recipe " e "rootfs " e "pkg " e "image " e "attest")
-	allow(e "render", base)
-	allow(e "kube", base " " e "render")
+	allow(e "yaml", base)
+	allow(e "render", base " " e "yaml")
+	allow(e "kube", base " " e "yaml " e "render")
 	allow(e "registry", image)
 	allow(e "secrets", base)
 	may["builder/cli"] = "*"
