@@ -10,6 +10,7 @@
 #define OCI_MT_LAYER_ZSTD "application/vnd.oci.image.layer.v1.tar+zstd"
 #define OCI_MT_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define OCI_MT_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
+#define OCI_MT_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
 #define OCI_MT_SIMPLE_SIGNING "application/vnd.dev.cosign.simplesigning.v1+json"
 
 #define OCI_ANN_REF_NAME "org.opencontainers.image.ref.name"

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (r->entries[i].path[0] != '/' || strstr(r->entries[i].path, "/../"))
 			abort();
 	rcp_lock_inputs_hash(&chain, hex);
-	config = rcp_config_merge(&chain);
+	config = rcp_config_merge(&chain, NULL);
 	text = eb_json_canonical(config, NULL);
 	return 0;
 }

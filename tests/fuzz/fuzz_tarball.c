@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/stream.h"
+#include "pkg/layer_tree.h"
 #include "pkg/tarball.h"
 #include "pkg/zip.h"
 #include "rootfs/tree.h"
@@ -63,6 +64,26 @@ static void build_tree(const struct pkg_index *x, unsigned int how)
 		abort();
 }
 
+/* As two layers of an image, the second over the first: whatever it holds, it is a tree. */
+static void build_layers(const struct pkg_index *x)
+{
+	EB_CLEANUP(rfs_tree_free_p) struct rfs_tree *t = rfs_tree_new();
+	autoerror struct eb_error *e = NULL;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		unsigned int origin = rfs_tree_origin(t, RFS_ORIGIN_PACKAGE, "fuzz", i, 0);
+
+		if (pkg_layer_to_tree(t, origin, x, &e) >= 0)
+			continue;
+		if (!e)
+			abort();
+		return;
+	}
+	/* None is left of what only hides. */
+	if (rfs_lookup(t, ".wh.a"))
+		abort();
+}
+
 static void read_zip(const uint8_t *data, size_t size)
 {
 	EB_CLEANUP(pkg_zip_free_p) struct pkg_zip *z = NULL;
@@ -103,5 +124,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	round_trip(x);
 	build_tree(x, data[0]);
+	build_layers(x);
 	return 0;
 }

@@ -125,8 +125,32 @@ TEST(chain, config_merge_replaces_keys_and_merges_env)
 			     "user: \"1:1\"}\n");
 	write_recipe("top", "name: top\nfrom: base\nconfig: {env: {A: 9, B: c}, cmd: [z]}\n");
 	CHECK_OK(load("top", &c, &e), e);
-	merged = rcp_config_merge(&c);
+	merged = rcp_config_merge(&c, NULL);
 	text = eb_json_canonical(merged, NULL);
 	CHECK_STR(text, "{\"Cmd\":[\"z\"],\"Env\":[\"A=9\",\"AB=2\",\"B=c\",\"PATH=/bin\"],"
 			"\"User\":\"1:1\"}");
+}
+
+TEST(chain, config_merge_starts_from_that_of_the_image_below)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(rcp_chain_release_p) struct rcp_chain c = { 0 };
+	autojson json_t *merged = NULL, *base = NULL;
+	autofree char *text = NULL, *kept = NULL;
+	static const char theirs[] = "{\"Cmd\":[\"-x\"],\"Entrypoint\":[\"/a\"],"
+				     "\"Env\":[\"Z=1\",\"A=1\"],\"Labels\":{\"l\":\"1\"}}";
+
+	CHECK_OK(eb_json_parse(theirs, strlen(theirs), 1000, &base, &e), e);
+	write_recipe("theirs", "name: theirs\nimage: {ref: \"up.example/a:1\", digest: \"sha256:"
+			       "0000000000000000000000000000000000000000000000000000000000000000"
+			       "\"}\narchitectures: [amd64]\n");
+	write_recipe("top", "name: top\nfrom: theirs\nconfig: {env: {A: 9}, entrypoint: [/b]}\n");
+	CHECK_OK(load("top", &c, &e), e);
+	merged = rcp_config_merge(&c, base);
+	text = eb_json_canonical(merged, NULL);
+	/* Their arguments were for their entry point. */
+	CHECK_STR(text, "{\"Entrypoint\":[\"/b\"],\"Env\":[\"A=9\",\"Z=1\"],"
+			"\"Labels\":{\"l\":\"1\"}}");
+	kept = eb_json_canonical(base, NULL);
+	CHECK_STR(kept, theirs);
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "bundle/plan.h"
+#include "image/base.h"
 #include "image/mediatype.h"
 
 static json_t *add_package(json_t *list, const char *type, const char *name, const char *version,
@@ -103,6 +104,7 @@ static json_t *attestations_json(const struct img_image *image)
 static json_t *image_json(const struct bnd_plan_image *im)
 {
 	json_t *j = eb_json_object(), *platforms = eb_json_array();
+	const struct rcp_upstream *base = img_base(&im->chain);
 
 	eb_json_set_str(j, "name", im->def->name);
 	eb_json_set_str(j, "ref", im->name);
@@ -123,6 +125,13 @@ static json_t *image_json(const struct bnd_plan_image *im)
 		eb_json_set(j, "attestations", attestations_json(&im->image));
 	if (img_recipe(&im->chain)->image.ref)
 		eb_json_set_str(j, "upstream", img_recipe(&im->chain)->image.ref);
+	if (base) {
+		json_t *on = eb_json_object();
+
+		eb_json_set_str(on, "ref", base->ref);
+		eb_json_set_str(on, "digest", base->digest);
+		eb_json_set(j, "base", on);
+	}
 	return j;
 }
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "image/base.h"
 #include "image/carried.h"
 #include "image/config.h"
 #include "image/mediatype.h"
@@ -59,14 +60,14 @@ static void write_config(const struct img_env *env, const struct img_chain *c,
 	cfg.os = eb_xstrdup("linux");
 	cfg.variant = variant_of(p->arch) ? eb_xstrdup(variant_of(p->arch)) : NULL;
 	cfg.created_sec = img_epoch(env, c);
-	cfg.config = rcp_config_merge(&c->recipes);
+	cfg.config = rcp_config_merge(&c->recipes, p->n_stages ? p->stage[0]->config : NULL);
 	for (size_t s = 0; s < p->n_stages; s++) {
 		for (size_t i = 0; i < p->stage[s]->n; i++) {
 			const struct img_layer_info *l = &p->stage[s]->items[i];
 			autofree char *by = eb_xasprintf("ess-bundle recipe %s: %s",
 							 c->stage[s].recipe->name, l->name);
 
-			oci_config_add_layer(&cfg, &l->result.diff_id, by);
+			oci_config_add_layer(&cfg, &l->result.diff_id, l->by ? l->by : by);
 		}
 	}
 	p->config.text = oci_config_write(&cfg, &n);
@@ -78,6 +79,7 @@ static void annotate(const struct img_env *env, const struct img_chain *c, const
 		     struct oci_manifest *m)
 {
 	const struct rcp_recipe *rcp = img_recipe(c);
+	const struct rcp_upstream *base = img_base(c);
 	char created[32];
 	const char *key;
 	json_t *value;
@@ -88,6 +90,10 @@ static void annotate(const struct img_env *env, const struct img_chain *c, const
 	oci_manifest_annotate(m, OCI_ANN_VERSION, version);
 	if (rcp->summary)
 		oci_manifest_annotate(m, OCI_ANN_DESCRIPTION, rcp->summary);
+	if (base) {
+		oci_manifest_annotate(m, OCI_ANN_BASE_NAME, base->ref);
+		oci_manifest_annotate(m, OCI_ANN_BASE_DIGEST, base->digest);
+	}
 	json_object_foreach(rcp->annotations, key, value)
 		oci_manifest_annotate(m, key, json_string_value(value));
 }

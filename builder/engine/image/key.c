@@ -244,6 +244,10 @@ int img_stage_key(const struct img_env *env, const struct img_chain *c, const ch
 
 		if (r < 0)
 			return r;
+		if (c->stage[s].recipe->image.ref) {
+			feed_more(h, "image", 1);
+			feed(h, c->stage[s].recipe->image.digest);
+		}
 		feed_packages(h, c->stage[s].lock, arch);
 		feed_python(h, &c->stage[s].recipe->python, c->stage[s].lock, arch);
 		feed_go(h, c->stage[s].recipe, c->stage[s].lock, arch);

@@ -7,10 +7,12 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "base/pool.h"
+#include "image/base.h"
 #include "image/emit.h"
 #include "image/python.h"
 #include "pkg/deb.h"
 #include "pkg/deb_tree.h"
+#include "pkg/layer_tree.h"
 #include "pkg/tarball.h"
 #include "pkg/wheel_tree.h"
 #include "rootfs/fixups.h"
@@ -426,11 +428,31 @@ static int fix_up(struct builder *b, size_t s, struct eb_error **err)
 
 /* ---- all of it ---- */
 
+/* The layers of an image of somebody else's, which come after all other inputs. */
+static int add_base(struct builder *b, struct eb_error **err)
+{
+	int r = 0;
+
+	for (size_t i = b->inputs.first[b->chain->n]; i < b->inputs.n && r >= 0; i++) {
+		const struct pkg_input *in = &b->inputs.items[i];
+		unsigned int origin = rfs_tree_origin(b->tree, RFS_ORIGIN_PACKAGE, in->name,
+						      (unsigned int)i, 0);
+
+		r = pkg_layer_to_tree(b->tree, origin, b->index[i], err);
+		if (r < 0)
+			return eb_prefix(err, r, "%s", in->what);
+	}
+	return r;
+}
+
 static int build_stage(struct builder *b, size_t s, struct eb_error **err)
 {
 	const struct rcp_recipe *rcp = b->chain->stage[s].recipe;
 	unsigned int origin;
 	int r;
+
+	if (rcp->image.ref)
+		return add_base(b, err);
 
 	if (s > 0)
 		rfs_inherit(b->tree);
@@ -453,6 +475,8 @@ static int build_all(struct builder *b, struct eb_error **err)
 	int r;
 
 	r = img_inputs_list(b->chain, b->arch, b->tree->arena, &b->inputs, err);
+	if (r >= 0 && img_base(b->chain))
+		r = img_base_inputs(b->env, b->chain, b->arch, b->tree->arena, &b->inputs, err);
 	if (r < 0)
 		return r;
 	b->index = eb_arena_alloc(b->arena, (b->inputs.n + 1) * sizeof(struct pkg_index *));

@@ -231,8 +231,10 @@ static int fetch_carried(const struct img_env *env, const struct img_need *need,
 			 struct eb_error **err)
 {
 	const struct rcp_recipe *rcp = img_recipe(need->chain);
+	const struct img_stage *first = &need->chain->stage[0];
 
-	return img_upstream_fetch(env, rcp, need->chain->stage[need->chain->n - 1].lock,
+	/* Itself, or what it is built on. */
+	return img_upstream_fetch(env, first->recipe, first->lock,
 				  need->arches ? need->arches : rcp->architectures,
 				  need->arches ? need->n_arches : rcp->n_architectures, err);
 }

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/stream.h"
+#include "image/base.h"
 #include "image/emit.h"
 #include "image/rootfs_build.h"
 #include "pkg/cache.h"
@@ -30,9 +31,13 @@ struct img_session {
 
 static void drop_items(struct img_layers *l)
 {
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		free(l->items[i].name);
+		free(l->items[i].by);
+	}
 	free(l->items);
+	json_decref(l->config);
+	l->config = NULL;
 	l->items = NULL;
 	l->n = 0;
 }
@@ -525,6 +530,21 @@ static int find_known(const struct img_session *s, const struct img_chain *c, co
 	return 0;
 }
 
+/* Takes l. */
+static int keep(struct img_session *s, struct img_layers *l, const struct img_layers **ret,
+		struct eb_error **err)
+{
+	EB_CLEANUP(layers_free_p) struct img_layers *mine = l;
+	int r = eb_grow(&s->known, &s->alloc, s->n + 1, sizeof(*s->known), MAX_STAGES, "stages",
+			err);
+
+	if (r < 0)
+		return r;
+	s->known[s->n] = EB_TAKE_PTR(mine);
+	*ret = s->known[s->n++];
+	return 0;
+}
+
 int img_stage_layers(struct img_session *s, const struct img_chain *c, const char *arch,
 		     enum img_trust trust, const struct img_layers **ret, struct eb_error **err)
 {
@@ -539,20 +559,19 @@ int img_stage_layers(struct img_session *s, const struct img_chain *c, const cha
 			return 0;
 		}
 	}
+	if (img_recipe(c)->image.ref) {
+		r = img_base_layers(s->env, c, arch, l, err);
+		return r < 0 ? r : keep(s, EB_TAKE_PTR(l), ret, err);
+	}
 	r = find_known(s, c, arch, trust, l, err);
 	if (r == 0) {
 		r = measure(s, c, arch, trust, l, err);
 		if (r >= 0)
 			to_cache(s, c, l);
 	}
-	if (r >= 0)
-		r = eb_grow(&s->known, &s->alloc, s->n + 1, sizeof(*s->known), MAX_STAGES, "stages",
-			    err);
 	if (r < 0)
 		return eb_prefix(err, r, "image '%s' (%s)", img_recipe(c)->name, arch);
-	s->known[s->n] = EB_TAKE_PTR(l);
-	*ret = s->known[s->n++];
-	return 0;
+	return keep(s, EB_TAKE_PTR(l), ret, err);
 }
 
 static int check_shape(const struct img_split *split, const struct img_layers *expect,
@@ -577,8 +596,11 @@ int img_stage_write(struct img_session *s, const struct img_chain *c, const char
 	autofree char *what = eb_xasprintf("%s (%s)", img_recipe(c)->name, arch);
 	autofree struct oci_layer_result *results = eb_xcalloc(expect->n, sizeof(*results));
 	struct run run;
-	int r = prepare(s, c, arch, IMG_TRUST_LOCK, &m, err);
+	int r;
 
+	if (img_recipe(c)->image.ref)
+		return img_base_write(s->env, c, expect, place, ctx, err);
+	r = prepare(s, c, arch, IMG_TRUST_LOCK, &m, err);
 	if (r >= 0)
 		r = check_shape(&m.split, expect, err);
 	if (r >= 0) {

@@ -2,11 +2,14 @@
  * their key from the lock or the cache, and written where the caller wants them. */
 #pragma once
 
+#include <jansson.h>
+
 #include "image/chain.h"
 #include "image/layer.h"
 
 struct img_layer_info {
 	char *name; /* of the group, img_split */
+	char *by;   /* what made it, for the history; NULL = the recipe */
 	struct oci_layer_result result;
 };
 
@@ -15,6 +18,7 @@ struct img_layers {
 	struct img_layer_info *items;
 	size_t n;
 	bool from_note; /* known from the cache alone */
+	json_t *config; /* the OCI "config" object that comes with them (base.h), or NULL */
 };
 void img_layers_release(struct img_layers *l);
 EB_DEFINE_RELEASE(struct img_layers, img_layers_release)

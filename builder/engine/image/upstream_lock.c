@@ -5,6 +5,7 @@
 #include "base/stream.h"
 #include "image/carried.h"
 #include "image/config.h"
+#include "image/mediatype.h"
 #include "image/upstream_private.h"
 #include "recipe/lock.h"
 #include "recipe/recipe.h"
@@ -84,6 +85,40 @@ static int throw_platform(const struct img_getter *g, const struct oci_manifest 
 		       "leave it out of 'architectures'");
 }
 
+static int read_config(struct img_getter *g, const struct oci_descriptor *d, struct oci_config *ret,
+		       struct eb_error **err)
+{
+	const struct rcp_locked_blob b = { .kind = RCP_BLOB_CONFIG,
+					   .media_type = d->media_type,
+					   .sha256 = oci_digest_hex(&d->digest),
+					   .size = d->size };
+	EB_AUTOBUF(text, OCI_MANIFEST_MAX_BYTES);
+	int r = img_getter_all(g, &b, 1, err);
+
+	if (r < 0)
+		return r;
+	r = read_cached(g, &d->digest, &text, err);
+	if (r >= 0)
+		r = oci_config_parse(eb_buf_str(&text), text.len, ret, err);
+	return r < 0 ? img_getter_failed(g, r, err) : 0;
+}
+
+/* When the image was made is the clock of what is built on it, unless something newer goes in. What
+ * is in the place of an image may have another configuration. */
+static int note_time(struct img_getter *g, const struct oci_descriptor *config, struct rcp_lock *l,
+		     struct eb_error **err)
+{
+	EB_CLEANUP(oci_config_release_p) struct oci_config cfg = { .created_sec = -1 };
+	int r = strcmp(config->media_type, OCI_MT_CONFIG) == 0 ||
+				strcmp(config->media_type, OCI_MT_DOCKER_CONFIG) == 0
+			? read_config(g, config, &cfg, err)
+			: 0;
+
+	if (r >= 0 && cfg.created_sec > l->epoch_sec)
+		l->epoch_sec = cfg.created_sec;
+	return r;
+}
+
 /* Read a manifest that the index lists, and list what it consists of. */
 static int lock_manifest(struct img_getter *g, const char *arch, const struct oci_descriptor *d,
 			 bool attestation, struct rcp_lock *l, struct eb_error **err)
@@ -100,6 +135,11 @@ static int lock_manifest(struct img_getter *g, const char *arch, const struct oc
 				      err);
 	if (r < 0)
 		return r;
+	if (!attestation) {
+		r = note_time(g, &m.config, l, err);
+		if (r < 0)
+			return r;
+	}
 	img_lock_blob(l, arch, kind, NULL, d);
 	img_lock_blob(l, arch, attestation ? kind : RCP_BLOB_CONFIG, NULL, &m.config);
 	for (size_t i = 0; i < m.n_items; i++)
@@ -127,22 +167,14 @@ static int lock_platform(struct img_getter *g, const struct oci_manifest *index,
 static int lock_single(struct img_getter *g, const struct oci_digest *digest,
 		       const struct oci_manifest *m, struct rcp_lock *l, struct eb_error **err)
 {
-	const struct rcp_locked_blob c = { .kind = RCP_BLOB_CONFIG,
-					   .media_type = m->config.media_type,
-					   .sha256 = oci_digest_hex(&m->config.digest),
-					   .size = m->config.size };
 	EB_CLEANUP(oci_config_release_p) struct oci_config cfg = { 0 };
 	const char *arch = g->rcp->architectures[0];
-	EB_AUTOBUF(text, OCI_MANIFEST_MAX_BYTES);
-	int r = img_getter_all(g, &c, 1, err);
+	int r = read_config(g, &m->config, &cfg, err);
 
 	if (r < 0)
 		return r;
-	r = read_cached(g, &m->config.digest, &text, err);
-	if (r >= 0)
-		r = oci_config_parse(eb_buf_str(&text), text.len, &cfg, err);
-	if (r < 0)
-		return img_getter_failed(g, r, err);
+	if (cfg.created_sec > l->epoch_sec)
+		l->epoch_sec = cfg.created_sec;
 	if (g->rcp->n_architectures != 1 || !is_same(cfg.architecture, arch))
 		return eb_hint(err,
 			       rcp_throw(&g->rcp->image.pos, err,

@@ -163,11 +163,6 @@ static bool has_arch(const struct rcp_recipe *r, const char *arch)
 static int check_architectures(const struct rcp_recipe *parent, const struct rcp_recipe *r,
 			       struct eb_error **err)
 {
-	if (parent && parent->image.ref)
-		return rcp_throw(&r->from_pos, err,
-				 "from: '%s' is an image that is carried as it is; nothing can be "
-				 "built on it",
-				 parent->name);
 	for (size_t i = 0; parent && i < r->n_architectures; i++)
 		if (!has_arch(parent, r->architectures[i]))
 			return rcp_throw(&r->from_pos, err,
@@ -324,11 +319,15 @@ static json_t *merge_env(json_t *parent, json_t *child)
 	return list;
 }
 
-json_t *rcp_config_merge(const struct rcp_chain *chain)
+json_t *rcp_config_merge(const struct rcp_chain *chain, const json_t *base)
 {
-	json_t *merged = eb_json_object(), *value;
+	json_t *merged = base ? json_deep_copy(base) : eb_json_object(), *value;
 	const char *key;
 
+	/* Their arguments are for their entry point. */
+	for (size_t i = 0; i < chain->n; i++)
+		if (json_object_get(chain->stage[i]->config, "Entrypoint"))
+			json_object_del(merged, "Cmd");
 	for (size_t i = 0; i < chain->n; i++)
 		json_object_foreach(chain->stage[i]->config, key, value)
 		{

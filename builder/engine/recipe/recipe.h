@@ -207,8 +207,10 @@ void rcp_chain_release(struct rcp_chain *c);
 EB_DEFINE_RELEASE(struct rcp_chain, rcp_chain_release)
 
 /* The OCI "config" object of the whole chain (new reference, possibly empty): a later stage's key
- * replaces that of an earlier one, but Env is merged by the variables' names and sorted. */
-json_t *rcp_config_merge(const struct rcp_chain *chain);
+ * replaces that of an earlier one, but Env is merged by the variables' names and sorted. base is
+ * that of the image of somebody else's that the chain begins with, or NULL; an Entrypoint of the
+ * chain takes base's Cmd away with it. */
+json_t *rcp_config_merge(const struct rcp_chain *chain, const json_t *base);
 
 /* Names of the directories in `parent` that hold a recipe.yaml, sorted, NULL-terminated, at most
  * 1000, in the arena; for "did you mean". None when the directory cannot be read. */
