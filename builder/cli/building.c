@@ -8,6 +8,7 @@
 #include "bundle/stamp.h"
 #include "cli/setup.h"
 #include "cli/signing.h"
+#include "pkg/once.h"
 
 static void report(struct cmd_env *env, const struct bnd_plan *p, const char *path,
 		   const struct oci_digest *root, bool fresh)
@@ -45,10 +46,11 @@ int building_run(struct cmd_env *env, const struct building_args *a, const struc
 	EB_CLEANUP(img_session_free_p) struct img_session *session = img_session_new(&s->env);
 	EB_CLEANUP(bnd_plan_release_p) struct bnd_plan plan = { 0 };
 	EB_CLEANUP(signing_release_p) struct signing signing = { 0 };
+	EB_CLEANUP(pkg_once_end_p) struct pkg_once *once = NULL;
 	struct bnd_plan_options o = { .arches = a->arches.items,
 				      .n_arches = a->arches.n,
 				      .layout_only = layout_only };
-	autofree char *reference = eb_xasprintf("%s/%s", def->registry, def->name);
+	autofree char *reference = eb_xasprintf("%s/%s", def->registry, def->name), *same = NULL;
 	struct oci_digest root;
 	char key[65], signer[65] = "";
 	int r = bnd_plan_load(def, session, &plan, err);
@@ -59,6 +61,9 @@ int building_run(struct cmd_env *env, const struct building_args *a, const struc
 		r = bnd_plan_key(&plan, &o, signer, key, err);
 	if (r < 0)
 		return r;
+	/* Another process may be writing the same file. */
+	same = eb_xasprintf("%s %s", key, a->output);
+	once = pkg_once_begin(&s->cache, "build", same, a->output, env->progress);
 	if (bnd_stamp_check(&s->cache, key, a->output, &root, NULL) >= 0) {
 		report(env, &plan, a->output, &root, false);
 		return 0;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "pkg/gobuild.h"
+#include "pkg/once.h"
 #include "recipe/lock.h"
 #include "recipe/recipe.h"
 
@@ -127,6 +128,28 @@ static bool is_cached(const struct pkg_cache *c, const char *sha256, uint64_t si
 	return fd >= 0 && found == size;
 }
 
+/* The lock of making it, NULL = none. */
+static struct pkg_once *begin(const struct img_env *env, const struct pkg_go_program *p)
+{
+	autofree char *what = eb_xasprintf("%s %s (%s)", p->module, p->version, p->arch);
+	char key[65];
+
+	note_key(p, key);
+	return pkg_once_begin(env->cache, DERIVED_KIND, key, what, env->progress);
+}
+
+static bool is_known(const struct img_env *env, const struct pkg_go_program *p,
+		     struct pkg_go_result *ret)
+{
+	if (!note_get(env->cache, p, ret))
+		return false;
+	if (is_cached(env->cache, ret->sha256, ret->size))
+		return true;
+	pkg_go_result_release(ret);
+	*ret = (struct pkg_go_result){ 0 };
+	return false;
+}
+
 /* ---- locking ---- */
 
 static int need_go(const struct img_env *env, const struct pkg_go_program *p, struct eb_error **err)
@@ -169,9 +192,11 @@ static int lock_one(const struct img_env *env, const struct rcp_go *g, const cha
 	r = need_go(env, &q.p, err);
 	if (r < 0)
 		return r;
-	if (!note_get(env->cache, &q.p, &res) || !is_cached(env->cache, res.sha256, res.size)) {
-		pkg_go_result_release(&res);
-		r = pkg_go_build(env->go, &q.p, NULL, &res, err);
+	if (!is_known(env, &q.p, &res)) {
+		EB_CLEANUP(pkg_once_end_p) struct pkg_once *once = begin(env, &q.p);
+
+		/* Another process may have made it meanwhile. */
+		r = is_known(env, &q.p, &res) ? 0 : pkg_go_build(env->go, &q.p, NULL, &res, err);
 		if (r < 0)
 			return eb_prefix(err, r, "%s:%u:%u", g->pos.file, g->pos.line,
 					 g->pos.column);
@@ -263,6 +288,7 @@ static int remake(const struct img_env *env, const struct rcp_recipe *rcp,
 	struct pkg_go_module main_module = { p->module, p->version, main_sum(lock, p) };
 	const struct rcp_go *g = find_asked(rcp, p);
 	EB_CLEANUP(request_release_p) struct request q = { 0 };
+	EB_CLEANUP(pkg_once_end_p) struct pkg_once *once = NULL;
 	struct pkg_go_result expect = { .size = p->size };
 	int r;
 
@@ -280,6 +306,9 @@ static int remake(const struct img_env *env, const struct rcp_recipe *rcp,
 	snprintf(expect.gosum, sizeof(expect.gosum), "%s", p->gosum);
 	expect.modules = &main_module;
 	expect.n_modules = 1;
+	once = begin(env, &q.p);
+	if (is_cached(env->cache, p->sha256, p->size))
+		return 0;
 	return pkg_go_build(env->go, &q.p, &expect, NULL, err);
 }
 

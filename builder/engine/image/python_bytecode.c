@@ -8,6 +8,7 @@
 #include "image/python.h"
 #include "image/rootfs_build.h"
 #include "pkg/bytecode.h"
+#include "pkg/once.h"
 #include "pkg/pip.h"
 
 #define NAME "bytecode"
@@ -219,6 +220,8 @@ static int make(const struct img_env *env, const struct img_chain *c, const char
 		char ret_sha256[static 65], uint64_t *ret_size, struct eb_error **err)
 {
 	EB_CLEANUP(bare_release_p) struct bare bare = { 0 };
+	autofree char *what = eb_xasprintf("bytecode of %s (%s)", img_recipe(c)->name, arch);
+	EB_CLEANUP(pkg_once_end_p) struct pkg_once *once = NULL;
 	char key[65];
 	int r;
 
@@ -226,6 +229,9 @@ static int make(const struct img_env *env, const struct img_chain *c, const char
 	r = img_stage_key(env, &bare.chain, arch, key, err);
 	if (r < 0 || is_known(env, key, ret_sha256, ret_size))
 		return r;
+	once = pkg_once_begin(env->cache, KIND, key, what, env->progress);
+	if (is_known(env, key, ret_sha256, ret_size))
+		return 0;
 	r = compile(env, c, arch, ret_sha256, ret_size, err);
 	if (r >= 0)
 		eb_ignore(pkg_cache_derived_put(env->cache, KIND, key, ret_sha256, EB_SHA256_HEX,

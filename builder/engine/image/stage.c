@@ -14,6 +14,7 @@
 #include "image/emit.h"
 #include "image/rootfs_build.h"
 #include "pkg/cache.h"
+#include "pkg/once.h"
 
 #define DERIVED_KIND "stage-1"
 
@@ -530,6 +531,25 @@ static int find_known(const struct img_session *s, const struct img_chain *c, co
 	return 0;
 }
 
+static int measure_once(struct img_session *s, const struct img_chain *c, const char *arch,
+			enum img_trust trust, struct img_layers *l, struct eb_error **err)
+{
+	autofree char *what = eb_xasprintf("%s (%s)", img_recipe(c)->name, arch);
+	EB_CLEANUP(pkg_once_end_p) struct pkg_once *once = NULL;
+	int r;
+
+	if (trust != IMG_TRUST_NOTHING) {
+		once = pkg_once_begin(s->env->cache, DERIVED_KIND, l->key, what, s->env->progress);
+		if (from_cache(s, c, l, NULL) >= 0)
+			return 0;
+		drop_items(l);
+	}
+	r = measure(s, c, arch, trust, l, err);
+	if (r >= 0)
+		to_cache(s, c, l);
+	return r;
+}
+
 /* Takes l. */
 static int keep(struct img_session *s, struct img_layers *l, const struct img_layers **ret,
 		struct eb_error **err)
@@ -564,11 +584,8 @@ int img_stage_layers(struct img_session *s, const struct img_chain *c, const cha
 		return r < 0 ? r : keep(s, EB_TAKE_PTR(l), ret, err);
 	}
 	r = find_known(s, c, arch, trust, l, err);
-	if (r == 0) {
-		r = measure(s, c, arch, trust, l, err);
-		if (r >= 0)
-			to_cache(s, c, l);
-	}
+	if (r == 0)
+		r = measure_once(s, c, arch, trust, l, err);
 	if (r < 0)
 		return eb_prefix(err, r, "image '%s' (%s)", img_recipe(c)->name, arch);
 	return keep(s, EB_TAKE_PTR(l), ret, err);
