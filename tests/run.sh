@@ -5,6 +5,7 @@
 # then LANES parts (2, or 1 on one processor) run beside each other, the long ones first.
 #
 #	lint          the house rules                 unit       unit tests
+#	warnings      everything built by clang, its warnings errors (in CI gcc's are errors in all parts)
 #	unit-asan     unit tests under sanitizers     fuzz       the corpus, replayed under sanitizers
 #	solver, shouldfail, repro                     tests/<part>/run.sh, or matrix.sh for repro
 #	quickstart    'make quickstart', whose bundle the next ones use
@@ -24,7 +25,7 @@ LIMIT=(timeout --kill-after=30 "${PART_TIMEOUT:-1800}")
 passed=0 failed=0 skipped=0
 
 parts() {
-	echo lint unit unit-asan
+	echo lint warnings unit unit-asan
 	compgen -G 'tests/fuzz/fuzz_*.c' | grep -qv /fuzz_main.c && echo fuzz
 	[ ! -x tests/solver/run.sh ] || echo solver
 	[ ! -x tests/shouldfail/run.sh ] || echo shouldfail
@@ -37,11 +38,12 @@ parts() {
 	done
 }
 
-build() { make --no-print-directory -j "$JOBS" "$@"; }
+build() { make --no-print-directory -j "$JOBS" ${CI:+WERROR=1} "$@"; }
 
 run_part() {
 	case $1 in
 	lint) build out/ess-bundle && build lint ;;
+	warnings) build CC=clang WERROR=1 out-clang/ess-bundle out-clang/unit-tests && echo "1 passed, 0 failed" ;;
 	unit) build out/unit-tests out/ess-bundle && "${LIMIT[@]}" out/unit-tests ;;
 	unit-asan)
 		build SAN=address,undefined out-address-undefined/unit-tests &&
@@ -163,7 +165,7 @@ wanted=("${@:-${all[@]}}")
 first=() rest=()
 for part in "${wanted[@]}"; do
 	case $part in
-	lint | quickstart) first+=("$part") ;;
+	lint | warnings | quickstart) first+=("$part") ;;
 	*) rest+=("$part") ;;
 	esac
 done

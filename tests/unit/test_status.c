@@ -73,13 +73,14 @@ TEST(status, read_page_of_a_proxy_is_shown_short_and_printable)
 
 TEST(status, read_of_odd_json_never_fails)
 {
-	static const char *const bodies[] = { "{}",
-					      "{\"kind\":\"Status\"}",
-					      "{\"kind\":\"Status\",\"code\":\"x\",\"details\":[]}",
-					      "{\"kind\":\"Status\",\"details\":{\"causes\":[1,"
-					      "null,{}],\"retryAfterSeconds\":-4}}",
-					      "{\"kind\":\"Status\",\"code\":99999}",
-					      "{" };
+	static const char *const bodies[] = {
+		"{}",
+		"{\"kind\":\"Status\"}",
+		"{\"kind\":\"Status\",\"code\":\"x\",\"details\":[]}",
+		"{\"kind\":\"Status\",\"details\":{\"causes\":[1,null,{}],\"retryAfterSeconds\":-4}}",
+		"{\"kind\":\"Status\",\"code\":99999}",
+		"{"
+	};
 
 	for (size_t i = 0; i < EB_ARRAY_LEN(bodies); i++) {
 		struct eb_error *e = NULL;
