@@ -77,7 +77,8 @@ TEST(status, read_of_odd_json_never_fails)
 		"{}",
 		"{\"kind\":\"Status\"}",
 		"{\"kind\":\"Status\",\"code\":\"x\",\"details\":[]}",
-		"{\"kind\":\"Status\",\"details\":{\"causes\":[1,null,{}],\"retryAfterSeconds\":-4}}",
+		"{\"kind\":\"Status\",\"details\":{\"causes\":[1,null,{}]}}",
+		"{\"kind\":\"Status\",\"details\":{\"retryAfterSeconds\":-4}}",
 		"{\"kind\":\"Status\",\"code\":99999}",
 		"{"
 	};
