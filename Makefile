@@ -65,7 +65,9 @@ LDFLAGS ?=
 # The sanitizers' libraries have their own crypt_r() and others, which call the real ones: those must be there.
 BASE_LDFLAGS := $(LDFLAGS) $(SANFLAGS) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack \
 	$(if $(SAN),-Wl$(comma)--no-as-needed,-Wl$(comma)--as-needed)
-LIBS := $(PKG_LIBS) -ldl
+# Debian ships no .pc file of jsonnet.
+JSONNET_LIBS ?= -ljsonnet
+LIBS := $(PKG_LIBS) $(JSONNET_LIBS) -ldl
 
 OCI_SRC := $(sort $(wildcard oci/*/*.c))
 ENGINE_SRC := $(sort $(wildcard builder/engine/*/*.c))

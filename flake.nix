@@ -8,7 +8,7 @@
       systems = [ "x86_64-linux" "aarch64-linux" ];
       forAll = f: nixpkgs.lib.genAttrs systems (system: f nixpkgs.legacyPackages.${system});
       libraries = pkgs: with pkgs; [
-        curl jansson libarchive libmicrohttpd libsodium libsolv libxcrypt libyaml openssl xz zlib zstd
+        curl jansson jsonnet libarchive libmicrohttpd libsodium libsolv libxcrypt libyaml openssl xz zlib zstd
       ];
     in {
       packages = forAll (pkgs: {
@@ -31,7 +31,7 @@
           packages = with pkgs; [
             gcc gnumake pkg-config cunit
             cacert gnupg
-            apacheHttpd bash busybox-sandbox-shell codespell containerd file git go iproute2 jq libcap libfaketime pmccabe podman procps python3
+            apacheHttpd bash busybox-sandbox-shell codespell containerd file git go iproute2 jq libcap libfaketime pmccabe podman procps python3 python3Packages.pyyaml
             runc scdoc shellcheck skopeo strace time util-linux
             clang-tools cppcheck dpkg gcovr hyperfine nginx umoci valgrind wrk
           ];
