@@ -131,6 +131,47 @@ static int read_annotations(struct rcp_reader *rd, const struct rcp_yaml *v, voi
 	return rcp_read_strings(rd, v, rcp_check_key, to, err);
 }
 
+static int read_below(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		      struct eb_error **err)
+{
+	return rcp_read_checked(rd, v, rcp_check_relative, to, err);
+}
+
+static int read_profiles(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+			 struct eb_error **err)
+{
+	json_t **profiles = to;
+	const char *name;
+	json_t *file;
+	int r = rcp_read_strings(rd, v, rcp_check_word, profiles, err);
+
+	if (r < 0)
+		return r;
+	json_object_foreach(*profiles, name, file)
+	{
+		const char *wrong = rcp_check_relative(json_string_value(file));
+
+		if (wrong)
+			return rcp_read_throw(rd, v, err, "profile '%s': '%s' is not %s", name,
+					      json_string_value(file), wrong);
+	}
+	return 0;
+}
+
+static int read_render(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		       struct eb_error **err)
+{
+	static const struct rcp_field parts[] = {
+		{ "library", read_below, offsetof(struct bnd_def_render, library), true },
+		{ "schema", read_below, offsetof(struct bnd_def_render, schema), false },
+		{ "profiles", read_profiles, offsetof(struct bnd_def_render, profiles), false },
+	};
+	struct bnd_def_render *render = to;
+
+	render->pos = rcp_pos_of(v);
+	return rcp_read_map(rd, v, parts, EB_ARRAY_LEN(parts), render, err);
+}
+
 static const struct rcp_field fields[] = {
 	{ "name", read_name, offsetof(struct bnd_def, name), true },
 	{ "version", read_tag, offsetof(struct bnd_def, version), true },
@@ -140,6 +181,7 @@ static const struct rcp_field fields[] = {
 	{ "compression", read_compression, offsetof(struct bnd_def, compression), false },
 	{ "tool", read_tool, 0, false },
 	{ "annotations", read_annotations, offsetof(struct bnd_def, annotations), false },
+	{ "render", read_render, offsetof(struct bnd_def, render), false },
 };
 
 int bnd_def_parse(const char *dir, const char *file, const char *text, size_t n,
@@ -240,7 +282,19 @@ struct bnd_def *bnd_def_free(struct bnd_def *d)
 	if (!d)
 		return NULL;
 	json_decref(d->annotations);
+	json_decref(d->render.profiles);
 	eb_arena_free(d->arena);
 	free(d);
 	return NULL;
+}
+
+char *bnd_def_tag(const struct bnd_def_image *d, const char *version)
+{
+	char *tag = eb_xstrdup(d->tag ? d->tag : version);
+
+	/* Debian versions may hold what a tag may not. */
+	for (char *p = tag; *p; p++)
+		if (*p == '~' || *p == '+' || *p == ':')
+			*p = '-';
+	return tag;
 }

@@ -11,6 +11,10 @@
  *   compression: zstd                 # or gzip
  *   tool: files/launcher.sh           # becomes the member `ess-bundle`
  *   annotations: {}
+ *   render:                           # manifests that 'render' makes; needs main.jsonnet in it
+ *     library: manifests
+ *     schema: values.schema.json
+ *     profiles: {default: profiles/default.yaml}
  *
  * Immutable after loading; all strings live in the definition's arena. */
 #pragma once
@@ -29,6 +33,13 @@ struct bnd_def_image {
 	struct rcp_pos pos;
 };
 
+struct bnd_def_render {
+	const char *library; /* directory below dir; NULL = the bundle has no manifests */
+	const char *schema;  /* file below dir, or NULL */
+	json_t *profiles;    /* name -> values file below dir, or NULL */
+	struct rcp_pos pos;
+};
+
 struct bnd_def {
 	struct eb_arena *arena;
 	const char *dir, *file; /* directory, and bundle.yaml in it, as the user reached them */
@@ -41,6 +52,7 @@ struct bnd_def {
 	const char *tool; /* path below dir, or NULL */
 	struct rcp_pos tool_pos;
 	json_t *annotations; /* object of strings, or NULL */
+	struct bnd_def_render render;
 };
 
 enum { BND_DEF_MAX_IMAGES = 1000 };
@@ -53,3 +65,7 @@ int bnd_def_parse(const char *dir, const char *file, const char *text, size_t n,
 		  struct bnd_def **ret, struct eb_error **err) EB_MUST_CHECK;
 struct bnd_def *bnd_def_free(struct bnd_def *d);
 EB_DEFINE_CLEANUP(struct bnd_def *, bnd_def_free)
+
+/* The tag of an image: what the definition says, else its version, without what a tag may not hold
+ * (heap). */
+char *bnd_def_tag(const struct bnd_def_image *d, const char *version);

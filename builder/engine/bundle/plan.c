@@ -21,12 +21,8 @@ enum { TOOL_MAX_BYTES = 256 * 1024 * 1024 };
 static char *image_name(const struct bnd_def *def, const struct bnd_def_image *d,
 			const struct img_image *image)
 {
-	autofree char *tag = eb_xstrdup(d->tag ? d->tag : image->version);
+	autofree char *tag = bnd_def_tag(d, image->version);
 
-	/* Debian versions may hold what a tag may not. */
-	for (char *p = tag; *p; p++)
-		if (*p == '~' || *p == '+' || *p == ':')
-			*p = '-';
 	return eb_xasprintf("%s/%s:%s", def->registry, d->name, tag);
 }
 

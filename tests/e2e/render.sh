@@ -1,0 +1,110 @@
+#!/bin/bash
+# render.sh: manifests of a bundle: values as Helm takes them, images by their locked digests, output that an
+# independent YAML parser reads back, and what becomes of mistakes and of hostile input.
+. "$(dirname "$0")/lib.sh"
+export ESS_BUNDLE_CACHE=$T/cache
+
+B=$T/bundle
+mkdir -p "$B/manifests/lib" "$B/profiles"
+cat >"$B/bundle.yaml" <<-END
+	name: demo
+	version: "1"
+	registry: ess.internal
+	images:
+	  - {recipe: recipes/redis}
+	render:
+	  library: manifests
+	  profiles: {small: profiles/small.yaml}
+END
+ln -s "$ROOT/recipes" "$B/recipes"
+echo 'replicas: 1' >"$B/profiles/small.yaml"
+cat >"$B/manifests/lib/names.libsonnet" <<-'END'
+	{ name(ctx, x):: ctx.release.name + '-' + x }
+END
+cat >"$B/manifests/main.jsonnet" <<-'END'
+	local names = import 'lib/names.libsonnet';
+	function(ctx)
+	  local v = ctx.values;
+	  [
+	    if v.replicas < 0 then error 'values: replicas: %d is less than 0' % v.replicas,
+	    { deployment: {
+	      apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: names.name(ctx, 'redis') },
+	      spec: {
+	        replicas: v.replicas,
+	        selector: { matchLabels: { app: 'redis' } },
+	        template: {
+	          metadata: { labels: { app: 'redis' } },
+	          spec: { containers: [{ name: 'redis', image: ctx.images.redis.ref, args: std.get(v, 'args', []) }] },
+	        },
+	      },
+	    } },
+	    [{
+	      apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: names.name(ctx, 'config') },
+	      data: { all: std.manifestJsonEx(v, '  ') + '\n', versions: std.join(',', ctx.api.versions) },
+	    }],
+	  ]
+END
+# render ARGUMENTS...: stdout to $T/out, stderr to $T/err
+render() { "$ESS" render "$B" "$@" >"$T/out" 2>"$T/err"; }
+# fails NAME STATUS REGEX ARGUMENTS...
+fails() {
+	local name=$1 want=$2 re=$3 rc
+	shift 3
+	render "$@" && rc=0 || rc=$?
+	if [ "$rc" = "$want" ] && grep -qE -- "$re" "$T/err" && [ ! -s "$T/out" ]; then
+		ok "$name"
+	else
+		echo "exit status $rc, expected $want, and: $re" >>"$T/err"
+		not_ok "$name" "$T/err"
+	fi
+}
+query() { python3 - "$T/out" "$1" <<-'END'
+	import sys, yaml
+	docs = list(yaml.safe_load_all(open(sys.argv[1])))
+	print(eval(sys.argv[2]))
+	END
+}
+
+check "values and a profile render" render --profile small --set "a.b[1]=x" --set-string s=007
+check "objects come by kind" [ "$(query '[d["kind"] for d in docs]')" = "['ConfigMap', 'Deployment']" ]
+check "the image goes by its digest" grep -qE 'image: "?ess.internal/redis:[^@]+@sha256:[0-9a-f]{64}' "$T/out"
+check "values arrived as written" [ "$(query '__import__("json").loads(docs[0]["data"]["all"])')" = \
+	"{'a': {'b': [None, 'x']}, 'replicas': 1, 's': '007'}" ]
+cp "$T/out" "$T/first"
+(cd / && TZ=Asia/Tokyo "$ESS" render "$B" --profile small --set "a.b[1]=x" --set-string s=007) >"$T/second"
+check "the same bytes elsewhere" cmp "$T/first" "$T/second"
+check "another registry, name and namespace" render --profile small --registry r.example.org:5000/x/y --name n1 -n ns1
+check "the image is there then" grep -qE 'image: "?r.example.org:5000/x/y/redis:' "$T/out"
+check "so is the name" [ "$(query 'docs[1]["metadata"]')" = "{'name': 'n1-redis', 'namespace': 'ns1'}" ]
+check "API versions reach the library" render --profile small --api-versions a/v1/A,b/v1/B
+check "both of them" [ "$(query 'docs[0]["data"]["versions"]')" = "a/v1/A,b/v1/B" ]
+printf 'replicas: 2\nargs: ["no", "1e3", "a: b", "# c", "x\\ny\\n", "\\u00e9"]\n' >"$T/v.yaml"
+check "a file wins over the profile" render --profile small -f "$T/v.yaml"
+check "text stays text" [ "$(query 'docs[1]["spec"]["template"]["spec"]["containers"][0]["args"]')" = \
+	"['no', '1e3', 'a: b', '# c', 'x\\ny\\n', 'é']" ]
+
+# --- mistakes ---
+printf '# comment\nreplicas: -1\n' >"$T/bad.yaml"
+fails "the library's complaint has a place in the file" 1 "bad.yaml:2:1: replicas: -1 is less than 0" -f "$T/bad.yaml"
+fails "an unknown profile" 4 "no profile 'large'" --profile large
+printf 'a: 1\na: 2\n' >"$T/bad.yaml"
+fails "a key twice" 1 "bad.yaml:2:1: key 'a' is given twice" -f "$T/bad.yaml"
+fails "a setting without a value" 2 "expected '='" --set a
+fails "a file that is not there" 4 "none.yaml" -f "$T/none.yaml"
+fails "a registry that is none" 2 "HOST" --profile small --registry 'http://x'
+
+# --- hostile values, each in less than a second ---
+hostile() {
+	local name=$1 re=$2 start=$EPOCHREALTIME
+	fails "$name" "$3" "$re" -f "$T/hostile.yaml"
+	check "$name: at once" [ $((${EPOCHREALTIME/./} - ${start/./})) -lt 1000000 ]
+}
+python3 -c 'print("a: " + "[" * 100000 + "]" * 100000)' >"$T/hostile.yaml"
+hostile "deep nesting" "nested more than" 7
+python3 -c 'print("a0: &a0 [x,x,x,x,x,x,x,x,x,x]"); [print(f"a{i}: &a{i} [" + ",".join([f"*a{i-1}"] * 10) + "]") for i in range(1, 12)]' >"$T/hostile.yaml"
+hostile "an anchor bomb" "more than 100000 values" 7
+python3 -c 'print("a: " + "x" * 10000000)' >"$T/hostile.yaml"
+hostile "a text of 10 MB" "." 7
+printf 'a: "\xff\xfe"\n' >"$T/hostile.yaml"
+hostile "bytes that are not UTF-8" "not UTF-8" 1
+finish
