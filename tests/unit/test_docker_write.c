@@ -57,10 +57,10 @@ TEST(docker_write, archive_holds_tags_configuration_and_layers)
 	EB_CLEANUP(oci_graph_release_p) struct oci_graph g = { .nodes = NULL };
 	AUTOFIX(x);
 	const struct bnd_write_options o = { .pool = x.pool };
-	const struct bnd_image_in in[] = { { &x.graph, "r.example.org/x/y:1", true },
-					   { &x.graph, "redis", true },
-					   { &x.graph, "redis:latest", true },
-					   { &x.graph, "bare", false } };
+	const struct bnd_image_in in[] = { { &x.graph, "r.example.org/x/y:1", true, NULL },
+					   { &x.graph, "redis", true, NULL },
+					   { &x.graph, "redis:latest", true, NULL },
+					   { &x.graph, "bare", false, NULL } };
 	struct oci_source src;
 
 	CHECK_OK(bnd_write_docker(test_path("a.tar"), &x.src, in, EB_ARRAY_LEN(in), &o, &e), e);
@@ -87,7 +87,7 @@ TEST(docker_write, bytes_do_not_depend_on_compression)
 	EB_AUTOBUF(two, ARCHIVE_BYTES);
 	AUTOFIX(x);
 	const struct bnd_write_options o = { .pool = x.pool };
-	struct bnd_image_in in = { &x.graph, "r.example.org/x/y:1", true };
+	struct bnd_image_in in = { &x.graph, "r.example.org/x/y:1", true, NULL };
 	struct oci_source src;
 
 	CHECK_OK(bnd_write_docker(test_path("a.tar"), &x.src, &in, 1, &o, &e), e);
@@ -108,7 +108,7 @@ TEST(docker_write, index_is_refused)
 	autoerror struct eb_error *e = NULL;
 	AUTOFIX(x);
 	const struct bnd_write_options o = { .pool = x.pool };
-	const struct bnd_image_in in = { &x.index, "r.example.org/x/y:1", true };
+	const struct bnd_image_in in = { &x.index, "r.example.org/x/y:1", true, NULL };
 
 	CHECK_FAIL(bnd_write_docker(test_path("a.tar"), &x.src, &in, 1, &o, &e), EB_E_USAGE,
 		   "r.example.org/x/y:1: an archive of this kind holds one platform", e);
@@ -119,7 +119,7 @@ TEST(docker_write, damaged_layer_leaves_no_file)
 	autoerror struct eb_error *e = NULL;
 	AUTOFIX(x);
 	const struct bnd_write_options o = { .pool = x.pool };
-	const struct bnd_image_in in = { &x.graph, "r.example.org/x/y:1", true };
+	const struct bnd_image_in in = { &x.graph, "r.example.org/x/y:1", true, NULL };
 	const struct oci_descriptor *d = &oci_graph_root(&x.graph)->doc.items[0];
 	const struct oci_member *m = oci_archive_find_blob(x.b.archive, &d->digest);
 	autofd int fd = open(x.path, O_RDWR | O_CLOEXEC);

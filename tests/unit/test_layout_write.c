@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/pool.h"
+#include "base/stream.h"
 #include "bundle/reader.h"
 #include "dist/origin.h"
 #include "mkdemo.h"
@@ -72,7 +73,7 @@ TEST(layout_write, archive_holds_the_image)
 	autoerror struct eb_error *e = NULL;
 	AUTOFIX(x);
 	const struct bnd_write_options o = { .pool = x.pool };
-	const struct bnd_image_in in[] = { { &x.graph, "r.example.org/x/y:1", true } };
+	const struct bnd_image_in in[] = { { &x.graph, "r.example.org/x/y:1", true, NULL } };
 	EB_AUTOBUF(one, ARCHIVE_BYTES);
 	EB_AUTOBUF(two, ARCHIVE_BYTES);
 
@@ -90,8 +91,8 @@ TEST(layout_write, folder_keeps_what_is_there)
 	autoerror struct eb_error *e = NULL;
 	AUTOFIX(x);
 	const struct bnd_write_options o = { .pool = x.pool };
-	const struct bnd_image_in in[] = { { &x.graph, "one", false } };
-	const struct bnd_image_in other[] = { { &x.graph, "two", false } };
+	const struct bnd_image_in in[] = { { &x.graph, "one", false, NULL } };
+	const struct bnd_image_in other[] = { { &x.graph, "two", false, NULL } };
 	struct stat before, after;
 	char blob[160];
 
@@ -117,7 +118,7 @@ TEST(layout_write, damaged_blob_is_not_written)
 	autoerror struct eb_error *e = NULL;
 	AUTOFIX(x);
 	const struct bnd_write_options o = { .pool = x.pool };
-	const struct bnd_image_in in[] = { { &x.graph, "one", false } };
+	const struct bnd_image_in in[] = { { &x.graph, "one", false, NULL } };
 	const struct oci_descriptor *d = &x.graph.blobs[0];
 	const struct oci_member *m = oci_archive_find_blob(x.b.archive, &d->digest);
 	autofd int fd = open(x.path, O_RDWR | O_CLOEXEC);
@@ -132,4 +133,54 @@ TEST(layout_write, damaged_blob_is_not_written)
 	oci_digest_blob_path(&d->digest, path);
 	CHECK(stat(test_path("l/%s", path), &st) < 0);
 	CHECK(stat(test_path("l/index.json"), &st) < 0);
+}
+
+/* What goes into the stream, as a file. */
+static void stream_to(const struct fixture *x, const struct bnd_image_in *in, const char *path)
+{
+	const struct bnd_write_options o = { .pool = x->pool };
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(eb_writer_free_p)
+	struct eb_writer *out = eb_writer_fd(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600),
+					     true);
+
+	CHECK_OK(bnd_write_stream(out, &x->src, in, 1, &o, &e), e);
+	CHECK_OK(eb_writer_finish(out, &e), e);
+}
+
+TEST(layout_write, stream_has_the_bytes_of_the_archive)
+{
+	autoerror struct eb_error *e = NULL;
+	AUTOFIX(x);
+	const struct bnd_write_options o = { .pool = x.pool };
+	const struct bnd_image_in in = { &x.graph, "r.example.org/x/y:1", true, NULL };
+	EB_AUTOBUF(one, ARCHIVE_BYTES);
+	EB_AUTOBUF(two, ARCHIVE_BYTES);
+
+	CHECK_OK(bnd_write_archive(test_path("a.tar"), &x.src, &in, 1, &o, &e), e);
+	stream_to(&x, &in, test_path("b.tar"));
+	demo_read(test_path("a.tar"), &one);
+	demo_read(test_path("b.tar"), &two);
+	CHECK_INT(one.len, two.len);
+	CHECK(memcmp(one.data, two.data, one.len) == 0);
+}
+
+TEST(layout_write, index_keeps_its_digest_without_other_platforms)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(oci_archive_free_p) struct oci_archive *a = NULL;
+	EB_CLEANUP(oci_graph_release_p) struct oci_graph one = { .nodes = NULL };
+	AUTOFIX(x);
+	const struct oci_node *index = oci_graph_root(&x.graph);
+	const struct bnd_image_in in = { &one, "r.example.org/x/y:1", true, index };
+	const struct oci_descriptor *d = NULL;
+
+	CHECK_OK(oci_graph_load(&x.src, &index->doc.items[0], &one, &e), e);
+	stream_to(&x, &in, test_path("a.tar"));
+	CHECK_OK(oci_archive_open(test_path("a.tar"), &a, &e), e);
+	CHECK_OK(oci_archive_resolve(a, "r.example.org/x/y:1", &d, &e), e);
+	CHECK_STR(d->digest.text, index->desc.digest.text);
+	CHECK(oci_archive_find_blob(a, &d->digest));
+	CHECK(oci_archive_find_blob(a, &index->doc.items[0].digest));
+	CHECK(!oci_archive_find_blob(a, &index->doc.items[1].digest));
 }

@@ -19,7 +19,8 @@
 /* What index.json says of an image. */
 static void entry_of(const struct bnd_image_in *im, struct oci_descriptor *ret)
 {
-	const struct oci_descriptor *root = &oci_graph_root(im->graph)->desc;
+	const struct oci_descriptor *root = im->index ? &im->index->desc
+						      : &oci_graph_root(im->graph)->desc;
 
 	*ret = (struct oci_descriptor){ .media_type = eb_xstrdup(root->media_type),
 					.digest = root->digest,
@@ -52,21 +53,27 @@ static void archive_release(struct archive *a)
 }
 EB_DEFINE_RELEASE(struct archive, archive_release)
 
-static int add_graph(struct bnd_layout *l, const struct oci_graph *g, struct eb_error **err)
+static int add_document(struct bnd_layout *l, const struct oci_node *n, struct eb_error **err)
 {
-	int r = 0;
+	return bnd_layout_add(l, BND_DOCUMENT, &n->desc.digest, n->desc.size,
+			      eb_xmemdup(n->text, n->desc.size + 1), err);
+}
+
+static int add_image(struct bnd_layout *l, const struct bnd_image_in *im, struct eb_error **err)
+{
+	const struct oci_graph *g = im->graph;
+	int r = im->index ? add_document(l, im->index, err) : 0;
 
 	for (size_t i = 0; i < g->n_nodes && r >= 0; i++)
-		r = bnd_layout_add(l, BND_DOCUMENT, &g->nodes[i].desc.digest, g->nodes[i].desc.size,
-				   eb_xmemdup(g->nodes[i].text, g->nodes[i].desc.size + 1), err);
+		r = add_document(l, &g->nodes[i], err);
 	for (size_t i = 0; i < g->n_blobs && r >= 0; i++)
 		r = bnd_layout_add(l, BND_DATA, &g->blobs[i].digest, g->blobs[i].size, NULL, err);
 	return r;
 }
 
-static int copy_to(const struct oci_source *src, const struct oci_descriptor *d,
-		   struct eb_writer *out, struct eb_progress *progress, unsigned int task,
-		   struct eb_error **err)
+int bnd_copy_blob(const struct oci_source *src, const struct oci_descriptor *d,
+		  struct eb_writer *out, struct eb_progress *progress, unsigned int task,
+		  struct eb_error **err)
 {
 	enum { IO_BYTES = 256 * 1024 };
 	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
@@ -78,9 +85,7 @@ static int copy_to(const struct oci_source *src, const struct oci_descriptor *d,
 		r = eb_write(out, buf, (size_t)got, err);
 		eb_progress_advance(progress, task, (uint64_t)got);
 	}
-	if (r < 0 || got < 0)
-		return r < 0 ? r : (int)got;
-	return eb_writer_finish(out, err);
+	return r < 0 ? r : got < 0 ? (int)got : 0;
 }
 
 static int fill_one(void *ctx, size_t i, struct eb_error **err)
@@ -90,7 +95,9 @@ static int fill_one(void *ctx, size_t i, struct eb_error **err)
 	const struct oci_descriptor d = { .digest = b->digest, .size = b->size };
 	EB_CLEANUP(eb_writer_free_p) struct eb_writer *out = bnd_layout_blob(b, a->fd);
 
-	return copy_to(a->src, &d, out, a->o->progress, a->task, err);
+	int r = bnd_copy_blob(a->src, &d, out, a->o->progress, a->task, err);
+
+	return r < 0 ? r : eb_writer_finish(out, err);
 }
 
 static int largest_first(const void *pa, const void *pb)
@@ -101,10 +108,11 @@ static int largest_first(const void *pa, const void *pb)
 	return a->size == b->size ? 0 : a->size < b->size ? 1 : -1;
 }
 
-static int plan_archive(struct archive *a, const struct bnd_image_in *images, size_t n,
-			struct eb_error **err)
+int bnd_layout_images(struct bnd_layout *l, const struct bnd_image_in *images, size_t n,
+		      uint64_t *ret_bytes, struct eb_error **err)
 {
 	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest index;
+	uint64_t bytes = 0;
 	int r = 0;
 
 	oci_manifest_init(&index, true);
@@ -113,21 +121,27 @@ static int plan_archive(struct archive *a, const struct bnd_image_in *images, si
 
 		entry_of(&images[i], &d);
 		oci_manifest_add(&index, &d);
-		r = add_graph(&a->layout, images[i].graph, err);
+		r = add_image(l, &images[i], err);
 	}
 	if (r < 0)
 		return r;
-	a->layout.index_json = oci_manifest_write(&index, &a->layout.index_size);
-	a->layout.index_space = a->layout.index_size + 1; /* and a line end */
-	bnd_layout_place(&a->layout);
+	l->index_json = oci_manifest_write(&index, &l->index_size);
+	l->index_space = l->index_size + 1; /* and a line end */
+	bnd_layout_place(l);
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->blobs[i].text)
+			bytes += l->blobs[i].size;
+	*ret_bytes = bytes;
+	return 0;
+}
+
+static void list_todo(struct archive *a)
+{
 	a->todo = eb_xcalloc(a->layout.n + 1, sizeof(*a->todo));
 	for (size_t i = 0; i < a->layout.n; i++)
-		if (!a->layout.blobs[i].text) {
+		if (!a->layout.blobs[i].text)
 			a->todo[a->n_todo++] = &a->layout.blobs[i];
-			a->bytes += a->layout.blobs[i].size;
-		}
 	qsort(a->todo, a->n_todo, sizeof(*a->todo), largest_first);
-	return 0;
 }
 
 int bnd_write_archive(const char *path, const struct oci_source *src,
@@ -136,8 +150,10 @@ int bnd_write_archive(const char *path, const struct oci_source *src,
 {
 	EB_CLEANUP(archive_release_p) struct archive a = { .src = src, .o = o };
 	EB_AUTOTMP(tmp);
-	int r = plan_archive(&a, images, n, err);
+	int r = bnd_layout_images(&a.layout, images, n, &a.bytes, err);
 
+	if (r >= 0)
+		list_todo(&a);
 	if (r >= 0)
 		r = eb_tmpfile_open(NULL, path, 0666, &tmp, err);
 	a.fd = tmp.fd;
@@ -194,23 +210,30 @@ static int store_blob(void *ctx, size_t i, struct eb_error **err)
 	if (r < 0)
 		return r;
 	out = eb_writer_region(tmp.fd, 0, f->blobs[i]->size);
-	r = copy_to(f->src, f->blobs[i], out, f->o->progress, f->task, err);
+	r = bnd_copy_blob(f->src, f->blobs[i], out, f->o->progress, f->task, err);
+	if (r >= 0)
+		r = eb_writer_finish(out, err);
 	return r < 0 ? r : eb_tmpfile_publish(&tmp, true, err);
 }
 
-static int store_nodes(const struct folder *f, const struct oci_graph *g, struct eb_error **err)
+static int store_node(const struct folder *f, const struct oci_node *n, struct eb_error **err)
 {
+	char path[160];
+
+	oci_digest_blob_path(&n->desc.digest, path);
+	if (has_blob(f, path, n->desc.size))
+		return 0;
+	return eb_dir_write(&f->dir, path, n->text, n->desc.size, 0666, err);
+}
+
+static int store_nodes(const struct folder *f, const struct bnd_image_in *im, struct eb_error **err)
+{
+	const struct oci_graph *g = im->graph;
 	int r = 0;
 
-	for (size_t i = 0; i < g->n_nodes && r >= 0; i++) {
-		const struct oci_node *n = &g->nodes[i];
-		char path[160];
-
-		oci_digest_blob_path(&n->desc.digest, path);
-		if (!has_blob(f, path, n->desc.size))
-			r = eb_dir_write(&f->dir, path, n->text, n->desc.size, 0666, err);
-	}
-	return r;
+	for (size_t i = 0; i < g->n_nodes && r >= 0; i++)
+		r = store_node(f, &g->nodes[i], err);
+	return r < 0 || !im->index ? r : store_node(f, im->index, err);
 }
 
 static int read_index(const struct folder *f, struct oci_manifest *ret, struct eb_error **err)
@@ -314,6 +337,6 @@ int bnd_write_folder(const char *path, const struct oci_source *src,
 	r = eb_pool_map(o->pool, f.n, store_blob, &f, err);
 	eb_progress_finish(o->progress, f.task);
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = store_nodes(&f, images[i].graph, err);
+		r = store_nodes(&f, &images[i], err);
 	return r < 0 ? r : update_index(&f, images, n, err);
 }
