@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/copy.h"
+#include "cli/env_registry.h"
 #include "cli/setup.h"
 #include "cli/ui.h"
 
@@ -43,6 +44,26 @@ static void report(struct cmd_env *env, const struct copy *c, const struct oci_p
 	env_printf(env, "%s\n", digest_of(c, 0));
 }
 
+static int check_containerd(const struct copy *c, struct eb_error **err)
+{
+	bool into = c->to.kind == PLACE_CONTAINERD;
+
+	if (c->from.kind == PLACE_CONTAINERD && into)
+		return eb_hint(err, eb_throw(err, EB_E_UNSUPPORTED, "not from containerd into it"),
+			       "'ctr images tag' gives an image another name");
+	if (c->from.kind == PLACE_CONTAINERD && !c->from.name)
+		return eb_throw(err, EB_E_USAGE, "which image of containerd?");
+	if (into && c->to.name && strchr(c->to.name, '@'))
+		return eb_throw(err, EB_E_USAGE,
+				"containerd:...: say a tag, the name by digest comes by itself");
+	if ((c->a->labels.n || c->a->all_platforms) && !into)
+		return eb_throw(err, EB_E_USAGE,
+				"--label and --all-platforms are for copies into containerd");
+	if (c->a->all_platforms && c->a->platform)
+		return eb_throw(err, EB_E_USAGE, "either --platform or --all-platforms");
+	return 0;
+}
+
 static int check_args(const struct copy *c, struct eb_error **err)
 {
 	bool registries = c->from.kind == PLACE_REGISTRY && c->to.kind == PLACE_REGISTRY;
@@ -62,17 +83,30 @@ static int check_args(const struct copy *c, struct eb_error **err)
 		return eb_throw(err, EB_E_USAGE, "--digest-names is for copies into layouts");
 	if (c->to.kind == PLACE_DOCKER && c->to.name)
 		return oci_ref_parse(c->to.name, &name, err);
-	return 0;
+	return check_containerd(c, err);
 }
 
-/* An archive of `docker save` holds one platform: this machine's, if nobody says which. */
+/* An archive of `docker save` holds one platform, containerd gets one: this machine's, if nobody
+ * says which. */
 static void choose_platform(struct copy *c)
 {
 	c->platform = c->a->platform;
-	if (c->platform || c->to.kind != PLACE_DOCKER)
+	if (c->platform || c->a->all_platforms ||
+	    (c->to.kind != PLACE_DOCKER && c->to.kind != PLACE_CONTAINERD))
 		return;
 	snprintf(c->machine, sizeof(c->machine), "linux/%s", setup_host_arch());
 	c->platform = c->machine;
+}
+
+static void choose_containerd(struct copy *c)
+{
+	const struct place *p = c->from.kind == PLACE_CONTAINERD ? &c->from : &c->to;
+
+	c->ctr = (struct bnd_ctr){
+		.address = c->a->address ? c->a->address : env_containerd_address(),
+		.namespace = p->namespace ? p->namespace : env_containerd_namespace(),
+		.env = (const char *const *)env_environ(),
+	};
 }
 
 static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb_error **err)
@@ -87,6 +121,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	if (r >= 0)
 		r = check_args(&c, err);
 	choose_platform(&c);
+	choose_containerd(&c);
 	if (r >= 0)
 		r = remote_init(&c.remote, &c.a->remote, err);
 	if (r >= 0)
@@ -100,6 +135,15 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 }
 
 static const struct opt options[] = {
+	{ "all-platforms", .kind = OPT_FLAG,
+	  .help = "into containerd: not only this machine's platform",
+	  .offset = offsetof(struct copy_args, all_platforms) },
+	{ "containerd-address", .kind = OPT_STRING, .arg = "SOCKET",
+	  .help = "containerd's socket, by default /run/containerd/containerd.sock",
+	  .offset = offsetof(struct copy_args, address) },
+	{ "label", .kind = OPT_LIST, .arg = "KEY=VALUE",
+	  .help = "into containerd: label the images; may be given again",
+	  .offset = offsetof(struct copy_args, labels) },
 	{ "digest-names", .kind = OPT_FLAG,
 	  .help = "name each image in a layout by its digest, too",
 	  .offset = offsetof(struct copy_args, digest_names) },
@@ -122,12 +166,13 @@ const struct cmd cmd_copy = {
 	.synopsis = "[OPTION]... SRC DST",
 	.description =
 		"SRC and DST are references (HOST/REPO:TAG), oci:DIR[:NAME], "
-		"oci-archive:FILE[:NAME], docker-archive:FILE[:NAME]; SRC may also be "
-		"bundle:FILE[:NAME] or the name of a bundle file. Documents are copied byte for "
+		"oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], "
+		"containerd:[NAMESPACE/][REF]; SRC may also be bundle:FILE[:NAME] or the name of a "
+		"bundle file. Documents are copied byte for "
 		"byte, indexes with all their platforms, and every blob is verified.\n\n"
 		"From one file or folder into another without a NAME, all images with a name are "
-		"copied. Archives for 'docker load' hold one platform, by default this "
-		"machine's.",
+		"copied. Archives for 'docker load' hold one platform, containerd gets one: by "
+		"default this machine's.",
 	.options = options,
 	.args_size = sizeof(struct copy_args),
 	.uses = CMD_JSON,

@@ -2,6 +2,7 @@
  * get where they go (copy_to.c). */
 #pragma once
 
+#include "bundle/ctr.h"
 #include "cli/cmd.h"
 #include "cli/place.h"
 #include "cli/remote.h"
@@ -9,8 +10,9 @@
 #include "dist/push.h"
 
 struct copy_args {
-	bool plan, referrers, digest_names;
-	const char *platform;
+	bool plan, referrers, digest_names, all_platforms;
+	const char *platform, *address;
+	struct opt_list labels;
 	struct remote_args remote;
 };
 
@@ -21,6 +23,8 @@ struct copy_item {
 	bool full_name;
 	struct oci_descriptor root;
 	struct oci_graph graph;
+	/* The index that root is, when graph is one platform of it for containerd. */
+	struct oci_node index;
 };
 
 struct copy {
@@ -33,6 +37,7 @@ struct copy {
 	struct oci_registry *src_registry, *dst_registry;
 	struct oci_archive *archive;
 	struct oci_docker_archive *docker;
+	struct bnd_ctr ctr;
 	struct oci_repository repository;
 	struct oci_source source;
 	struct copy_item *items;

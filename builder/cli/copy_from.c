@@ -6,6 +6,14 @@
 
 enum { MAX_IMAGES = 4096, MAX_EXTRA = 256 };
 
+static void copy_node_release(struct oci_node *n)
+{
+	oci_descriptor_release(&n->desc);
+	oci_manifest_release(&n->doc);
+	free(n->text);
+	*n = (struct oci_node){ .text = NULL };
+}
+
 void copy_release(struct copy *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
@@ -13,6 +21,7 @@ void copy_release(struct copy *c)
 		free(c->items[i].tag);
 		oci_descriptor_release(&c->items[i].root);
 		oci_graph_release(&c->items[i].graph);
+		copy_node_release(&c->items[i].index);
 	}
 	free(c->items);
 	oci_archive_free(c->archive);
@@ -154,35 +163,69 @@ static bool is_platform(const struct oci_platform *p, const char *want)
 	       strcmp(full, want) == 0;
 }
 
-/* The one image of an index for --platform. */
-static int narrow(struct copy *c, struct copy_item *it, struct eb_error **err)
+static int find_platform(const struct copy *c, const struct copy_item *it,
+			 const struct oci_manifest *index, const struct oci_descriptor **ret,
+			 struct eb_error **err)
 {
-	const struct oci_node *root = oci_graph_root(&it->graph);
 	EB_AUTOBUF(there, 1000);
 
-	if (!root->doc.is_index)
-		return 0;
-	for (size_t i = 0; i < root->doc.n_items; i++) {
-		const struct oci_descriptor *d = &root->doc.items[i];
-		struct oci_descriptor one;
+	for (size_t i = 0; i < index->n_items; i++) {
+		const struct oci_descriptor *d = &index->items[i];
 
-		if (d->platform.architecture)
-			eb_buf_addf(&there, "%s%s/%s", there.len ? ", " : "", d->platform.os,
-				    d->platform.architecture);
-		if (!d->platform.architecture || !is_platform(&d->platform, c->platform))
+		if (!d->platform.architecture)
 			continue;
-		oci_descriptor_copy(d, &one);
-		oci_descriptor_release(&it->root);
-		it->root = one;
-		oci_graph_release(&it->graph);
-		if (c->to.kind != PLACE_DOCKER)
-			env_warn(c->env, "%s alone: the digest is %s, not that of the index",
-				 c->platform, it->root.digest.text);
-		return oci_graph_load(&c->source, &it->root, &it->graph, err);
+		if (is_platform(&d->platform, c->platform)) {
+			*ret = d;
+			return 0;
+		}
+		eb_buf_addf(&there, "%s%s/%s", there.len ? ", " : "", d->platform.os,
+			    d->platform.architecture);
 	}
 	return eb_throw(err, EB_E_NOT_FOUND, "%s has no platform %s; there are %s",
 			it->name ? it->name : it->root.digest.text, c->platform,
 			eb_buf_str(&there));
+}
+
+static int read_root(const struct copy *c, const struct copy_item *it, struct oci_node *ret,
+		     struct eb_error **err)
+{
+	int r = c->source.text(c->source.ctx, &it->root, &ret->text, err);
+
+	if (r >= 0)
+		r = oci_manifest_parse(ret->text, it->root.size, &ret->doc, err);
+	if (r < 0)
+		return eb_prefix(err, r, "%s", it->root.digest.text);
+	oci_descriptor_copy(&it->root, &ret->desc);
+	return 0;
+}
+
+/* Only the wanted platform of an index; the others' documents need not be there. containerd keeps
+ * the index itself, as it does when it pulls. */
+static int load_platform(struct copy *c, struct copy_item *it, struct eb_error **err)
+{
+	const struct oci_descriptor *d = &it->root;
+	struct oci_descriptor one;
+	int r = read_root(c, it, &it->index, err);
+
+	if (r < 0)
+		return r;
+	if (!it->index.doc.is_index) {
+		copy_node_release(&it->index);
+		return oci_graph_load(&c->source, &it->root, &it->graph, err);
+	}
+	r = find_platform(c, it, &it->index.doc, &d, err);
+	if (r >= 0)
+		r = oci_graph_load(&c->source, d, &it->graph, err);
+	if (r < 0 || c->to.kind == PLACE_CONTAINERD)
+		return r;
+	oci_descriptor_copy(d, &one);
+	oci_descriptor_release(&it->root);
+	it->root = one;
+	copy_node_release(&it->index);
+	if (c->to.kind != PLACE_DOCKER)
+		env_warn(c->env, "%s alone: the digest is %s, not that of the index", c->platform,
+			 it->root.digest.text);
+	return 0;
 }
 
 static int load_graphs(struct copy *c, struct eb_error **err)
@@ -190,9 +233,10 @@ static int load_graphs(struct copy *c, struct eb_error **err)
 	int r = 0;
 
 	for (size_t i = 0; i < c->n && r >= 0; i++) {
-		r = oci_graph_load(&c->source, &c->items[i].root, &c->items[i].graph, err);
-		if (r >= 0 && c->platform)
-			r = narrow(c, &c->items[i], err);
+		struct copy_item *it = &c->items[i];
+
+		r = c->platform ? load_platform(c, it, err)
+				: oci_graph_load(&c->source, &it->root, &it->graph, err);
 	}
 	return r;
 }
@@ -232,6 +276,22 @@ static int add_hangers(struct copy *c, struct eb_error **err)
 	return r;
 }
 
+static int pick_from_containerd(struct copy *c, struct eb_error **err)
+{
+	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor d = { .media_type = NULL };
+	struct copy_item *it = NULL;
+	int r = bnd_ctr_resolve(&c->ctr, c->from.name, &d, err);
+
+	if (r >= 0)
+		r = add(c, &d, &it, err);
+	if (r < 0)
+		return r;
+	c->source = bnd_ctr_source(&c->ctr);
+	it->full_name = true;
+	it->name = eb_xstrdup(c->from.name);
+	return 0;
+}
+
 int copy_pick(struct copy *c, struct eb_error **err)
 {
 	int r = -EB_E_USAGE;
@@ -242,6 +302,9 @@ int copy_pick(struct copy *c, struct eb_error **err)
 		break;
 	case PLACE_DOCKER:
 		r = pick_from_docker(c, err);
+		break;
+	case PLACE_CONTAINERD:
+		r = pick_from_containerd(c, err);
 		break;
 	case PLACE_FOLDER:
 	case PLACE_ARCHIVE:

@@ -84,6 +84,53 @@ static void warn_docker(const struct copy *c)
 						  : c->items[i].root.digest.text);
 }
 
+static void list_images(const struct copy *c, struct bnd_image_in *images)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct copy_item *it = &c->items[i];
+
+		images[i] = (struct bnd_image_in){
+			.graph = &it->graph,
+			.name = c->to.name ? c->to.name : it->name,
+			.full_name = !c->to.name && it->full_name,
+			.index = it->index.text ? &it->index : NULL,
+		};
+	}
+}
+
+static void free_digest_names(const struct copy *c, const struct bnd_image_in *images, size_t n)
+{
+	for (size_t i = c->n; i < n; i++)
+		free((char *)(uintptr_t)images[i].name);
+}
+
+static int to_containerd(struct copy *c, struct eb_error **err)
+{
+	const struct bnd_write_options o = { .pool = c->remote.pool, .progress = c->env->progress };
+	const struct bnd_ctr_import im = { .platform = c->platform,
+					   .unpack = c->platform == c->machine,
+					   .labels = c->a->labels.items,
+					   .n_labels = c->a->labels.n };
+	autofree struct bnd_image_in *images = eb_xcalloc(2 * c->n + 1, sizeof(*images));
+	size_t n;
+	int r = 0;
+
+	list_images(c, images);
+	for (size_t i = 0; i < c->n && r >= 0; i++) {
+		images[i].full_name |= c->to.name != NULL;
+		if (!images[i].full_name)
+			r = eb_throw(
+				err, EB_E_USAGE, "%s: containerd knows images by their full names",
+				images[i].name ? images[i].name : c->items[i].root.digest.text);
+	}
+	if (r < 0)
+		return eb_hint(err, r, "give one: containerd:%s/HOST/REPO:TAG", c->ctr.namespace);
+	n = add_digest_names(c, images, c->n);
+	r = bnd_ctr_import(&c->ctr, &c->source, images, n, &im, &o, err);
+	free_digest_names(c, images, n);
+	return r;
+}
+
 static int to_file(struct copy *c, struct eb_error **err)
 {
 	const struct bnd_write_options o = { .pool = c->remote.pool, .progress = c->env->progress };
@@ -91,12 +138,7 @@ static int to_file(struct copy *c, struct eb_error **err)
 	size_t n = c->n;
 	int r;
 
-	for (size_t i = 0; i < c->n; i++)
-		images[i] = (struct bnd_image_in){
-			.graph = &c->items[i].graph,
-			.name = c->to.name ? c->to.name : c->items[i].name,
-			.full_name = !c->to.name && c->items[i].full_name,
-		};
+	list_images(c, images);
 	if (c->to.kind == PLACE_DOCKER) {
 		images[0].full_name |= c->to.name != NULL;
 		warn_docker(c);
@@ -108,12 +150,22 @@ static int to_file(struct copy *c, struct eb_error **err)
 		r = bnd_write_folder(c->to.path, &c->source, images, n, &o, err);
 	else
 		r = bnd_write_archive(c->to.path, &c->source, images, n, &o, err);
-	for (size_t i = c->n; i < n; i++)
-		free((char *)(uintptr_t)images[i].name);
+	free_digest_names(c, images, n);
 	return r;
 }
 
 int copy_deliver(struct copy *c, struct oci_push_result *res, struct eb_error **err)
 {
-	return c->to.kind == PLACE_REGISTRY ? to_registry(c, res, err) : to_file(c, err);
+	switch (c->to.kind) {
+	case PLACE_REGISTRY:
+		return to_registry(c, res, err);
+	case PLACE_CONTAINERD:
+		return to_containerd(c, err);
+	case PLACE_FOLDER:
+	case PLACE_ARCHIVE:
+	case PLACE_DOCKER:
+	case PLACE_BUNDLE:
+		break;
+	}
+	return to_file(c, err);
 }

@@ -51,3 +51,20 @@ char *const *env_environ(void)
 {
 	return environ;
 }
+
+static const char *or_default(const char *name, const char *otherwise)
+{
+	const char *v = getenv(name);
+
+	return v && *v ? v : otherwise;
+}
+
+const char *env_containerd_address(void)
+{
+	return or_default("CONTAINERD_ADDRESS", "/run/containerd/containerd.sock");
+}
+
+const char *env_containerd_namespace(void)
+{
+	return or_default("CONTAINERD_NAMESPACE", "k8s.io");
+}

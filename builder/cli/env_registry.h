@@ -18,5 +18,9 @@ EB_DEFINE_RELEASE(struct env_auth_files, env_auth_files_release)
 void env_auth_files(struct env_auth_files *ret);
 /* Folders in the manner of certs.d. */
 void env_cert_dirs(struct env_auth_files *ret);
+/* CONTAINERD_ADDRESS and CONTAINERD_NAMESPACE, which ctr knows too; else where containerd listens
+ * by default, and the namespace of Kubernetes. */
+const char *env_containerd_address(void);
+const char *env_containerd_namespace(void);
 /* The environment for credential helpers. */
 char *const *env_environ(void);

@@ -1,16 +1,24 @@
 /* Where images are: SRC and DST of copy. "oci:DIR[:NAME]", "oci-archive:FILE[:NAME]",
- * "docker-archive:FILE[:NAME]", "bundle:FILE[:NAME]", "docker://REF" or a bare reference; a bare
- * path that exists is a bundle. */
+ * "docker-archive:FILE[:NAME]", "bundle:FILE[:NAME]", "containerd:[NAMESPACE/][REF]",
+ * "docker://REF" or a bare reference; a bare path that exists is a bundle. */
 #pragma once
 
 #include "dist/ref.h"
 
-enum place_kind { PLACE_REGISTRY, PLACE_FOLDER, PLACE_ARCHIVE, PLACE_DOCKER, PLACE_BUNDLE };
+enum place_kind {
+	PLACE_REGISTRY,
+	PLACE_FOLDER,
+	PLACE_ARCHIVE,
+	PLACE_DOCKER,
+	PLACE_BUNDLE,
+	PLACE_CONTAINERD
+};
 
 struct place {
 	enum place_kind kind;
 	char *path;	    /* of a file or folder */
-	char *name;	    /* in it; NULL = none given */
+	char *name;	    /* in it; NULL = none given. Of containerd: a reference in full */
+	char *namespace;    /* of containerd; NULL = not given */
 	struct oci_ref ref; /* of a registry */
 };
 void place_release(struct place *p);

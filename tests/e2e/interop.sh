@@ -1,7 +1,7 @@
 #!/bin/bash
 # interop.sh [BUNDLE]: images to and from where others keep them, in archives: `docker save`'s, for air gaps.
 # skopeo, podman and containerd read what `copy` writes, and it reads what they write.
-# PARTS="docker podman" picks some.
+# PARTS="docker podman containerd" picks some.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-ctr.sh"
 need python3 skopeo jq
@@ -14,7 +14,7 @@ export HOME=$T DOCKER_CONFIG=$T TMPDIR=$T
 
 "$ESS" inspect "$BUNDLE" --json >"$T/inspect.json" || bail "no list of images"
 "$ASK" images "$T/inspect.json" >"$T/images" || bail "no images in it"
-read -r _ REF _ <"$T/images"
+read -r _ REF DIGEST <"$T/images"
 ARCH=$(ctr_arch)
 
 copy() { "$ESS" copy -q "$@"; }
@@ -74,7 +74,82 @@ test_podman() {
 	check "is read" copy "oci-archive:$T/podman-oci.tar" "oci:$T/from-podman:x"
 }
 
-for part in ${PARTS:-docker podman}; do
+# --- containerd: archives for air gaps, and its own store ---
+ctr_names() { ctr_cli images ls -q | sort; }
+names_wanted() { # what every image of the bundle is to be called
+	awk '{ print $2; n = $2; sub(/:[^:]*$/, "", n); print n "@" $3 }' "$T/images" | sort
+}
+ctr_forget() {
+	local names
+	mapfile -t names < <(ctr_names)
+	ctr_cli images rm "${names[@]}" >/dev/null
+}
+# all_complete [NAMESPACE]: every image has all contents for this platform and is unpacked
+all_complete() {
+	in_ctr ctr --address "$CTR/sock" -n "${1:-ess-test}" images check --snapshotter "$CTR_SNAPSHOTTER" | tee /dev/stderr |
+		awk -v unpacked="${unpacked:-}" 'NR > 1 {n++; if (!/complete/ || (unpacked && $NF != "true")) bad = 1} END {exit bad || !n}'
+}
+test_containerd() {
+	local name=${REF%:*} unpacked=
+	ctr_up
+	note "containerd $(in_ctr containerd --version | awk '{print $3}')"
+	export CONTAINERD_ADDRESS=$CTR/sock CONTAINERD_SNAPSHOTTER=$CTR_SNAPSHOTTER
+
+	# As k3s and RKE2 import what lies in agent/images: all platforms.
+	check "an archive for air gaps" copy "$BUNDLE" "oci-archive:$T/images.tar"
+	check "containerd takes it, all platforms" ctr_cli images import --all-platforms --no-unpack "$T/images.tar"
+	check_equal "every image has its name by tag and by digest" "$(names_wanted)" "$(ctr_names)"
+	check "and all it needs" all_complete
+	ctr_forget
+	check_match "of one platform, with digests of its own" 'arm64 alone: the digest is' \
+		"$ESS" copy -q "$BUNDLE" "oci-archive:$T/arm.tar" --platform linux/arm64
+	check "containerd takes that, too" ctr_cli images import --all-platforms --no-unpack "$T/arm.tar"
+	check_equal "with both names for each" "$(names_wanted | cut -d@ -f1)" "$(ctr_names | cut -d@ -f1)"
+	check_equal "and nothing of the other platform" 0 "$(ctr_cli images ls | grep -c amd64)"
+	ctr_forget
+	rm -f "$T/images.tar" "$T/arm.tar"
+	[ -e "$T/all.tar" ] || copy "$BUNDLE" "docker-archive:$T/all.tar"
+	check "containerd takes an archive of docker save" ctr_cli images import --no-unpack "$T/all.tar"
+	check_equal "all tags" "$(cut -d' ' -f2 "$T/images" | sort)" "$(ctr_names)"
+	ctr_forget
+
+	check "all images of a bundle into containerd" copy "$BUNDLE" containerd:ess-test/ --label io.cri-containerd.pinned=pinned
+	check_equal "have the bundle's names and digests" "$(names_wanted)" "$(ctr_names)"
+	unpacked=1 check "and all that this platform needs, unpacked" all_complete
+	check_equal "and the label" "$(names_wanted | wc -l)" "$(ctr_cli images ls | grep -c io.cri-containerd.pinned=pinned)"
+	check_match "they run" '^hello$' ctr_run "$(awk '$1 == "base-shell" {print $2}' "$T/images")" hello -- sh -c 'echo hello'
+	check "again is nothing new" copy "$BUNDLE" containerd:ess-test/
+	check_match "nothing of other platforms was sent" "not found" negate ctr_cli content get "$(other_platform)"
+
+	check_rc "an index without its other platforms cannot be copied out" 1 copy "containerd:ess-test/$REF" "oci:$T/out:x"
+	check_match "which says what can" 'hint:.*--platform' negate "$ESS" copy "containerd:ess-test/$REF" "oci:$T/out:x"
+	check "one platform can" copy "containerd:ess-test/$REF" "oci:$T/out:x" --platform "linux/$ARCH"
+	check "by the name with the digest, too" copy "containerd:ess-test/$name@$DIGEST" "docker-archive:$T/out.tar:$REF"
+	check "with the bytes that went in" cmp "$T/out.tar" <(copy "bundle:$BUNDLE:$REF" "docker-archive:$T/own.tar" >/dev/null; cat "$T/own.tar")
+	check_rc "what is not there: 4" 4 copy "containerd:ess-test/r.example.org/none:1" "oci:$T/out:x"
+
+	check "all platforms, another namespace, another name" copy "bundle:$BUNDLE:$REF" containerd:other/r.example.org/x:1 --all-platforms
+	check "come out as they went in" copy containerd:other/r.example.org/x:1 "oci-archive:$T/whole.tar:x"
+	check_equal "under the same digest" "$DIGEST" "$(skopeo inspect --raw "oci-archive:$T/whole.tar:x" | sha256sum | sed 's/^/sha256:/; s/ .*//')"
+	check "a platform of somebody else's" copy "bundle:$BUNDLE:$REF" containerd:foreign/r.example.org/x:1 --platform arm64
+	check_equal "keeps the index" "$DIGEST" "$(in_ctr ctr --address "$CTR/sock" -n foreign images ls | awk '/x:1/ {print $3}')"
+
+	cp "$BUNDLE" "$T/damaged.tar"
+	printf '\377\377' | dd of="$T/damaged.tar" bs=1 seek=$(($(stat -c %s "$BUNDLE") - 200000)) conv=notrunc status=none
+	check_rc "a damaged bundle fails: 3" 3 copy "$T/damaged.tar" containerd:damaged/ --all-platforms
+	check_equal "and makes no image" "" "$(in_ctr ctr --address "$CTR/sock" -n damaged images ls -q)"
+	check_rc "no containerd there: 4" 4 copy "$BUNDLE" containerd: --containerd-address "$T/nothing"
+	check_rc "no ctr there: 4" 4 env PATH=/nowhere "$ESS" copy "$BUNDLE" containerd:
+	check_rc "a name without a host: 2" 2 copy "bundle:$BUNDLE:$REF" containerd:redis:7
+	ctr_down
+}
+negate() { ! "$@"; }
+# The manifest of an image for the platform that this machine is not.
+other_platform() {
+	tar -xOf "$BUNDLE" "blobs/sha256/${DIGEST#sha256:}" | jq -r --arg a "$ARCH" '.manifests[] | select(.platform.architecture != $a) | .digest'
+}
+
+for part in ${PARTS:-docker podman containerd}; do
 	"test_$part"
 done
 finish

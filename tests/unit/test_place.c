@@ -32,6 +32,45 @@ TEST(place, parse_existing_path_may_have_colons)
 	check(text, PLACE_DOCKER, test_path("a:b.tar"), NULL);
 }
 
+static void check_containerd(const char *text, const char *namespace, const char *name)
+{
+	EB_CLEANUP(place_release_p) struct place p = { .path = NULL };
+	autoerror struct eb_error *e = NULL;
+
+	CHECK_OK(place_parse(text, &p, &e), e);
+	CHECK_INT(p.kind, PLACE_CONTAINERD);
+	CHECK_STR(p.namespace, namespace);
+	CHECK_STR(p.name, name);
+}
+
+TEST(place, parse_containerd_tells_namespace_from_host)
+{
+	check_containerd("containerd:", NULL, NULL);
+	check_containerd("containerd:k8s.io/", "k8s.io", NULL);
+	check_containerd("containerd:k8s.io/docker.io/library/redis:7", "k8s.io",
+			 "docker.io/library/redis:7");
+	check_containerd("containerd:default/localhost/x:1", "default", "localhost/x:1");
+	check_containerd("containerd:docker.io/library/redis:7", NULL, "docker.io/library/redis:7");
+	check_containerd("containerd:k8s.io/redis:7", NULL, "k8s.io/redis:7");
+	check_containerd("containerd:r.example.org:5000/a.b/c", NULL,
+			 "r.example.org:5000/a.b/c:latest");
+}
+
+TEST(place, parse_containerd_wants_full_names)
+{
+	static const char *const bad[] = { "containerd:redis", "containerd:library/redis:7",
+					   "containerd:a_/r.example.org/x:1",
+					   "containerd:r.example.org/UPPER" };
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(bad); i++) {
+		EB_CLEANUP(place_release_p) struct place p = { .path = NULL };
+		autoerror struct eb_error *e = NULL;
+
+		CHECK_INT(place_parse(bad[i], &p, &e), -EB_E_USAGE);
+		CHECK(!p.name && !p.namespace);
+	}
+}
+
 TEST(place, parse_refuses_what_is_no_place)
 {
 	EB_CLEANUP(place_release_p) struct place p = { .path = NULL };
