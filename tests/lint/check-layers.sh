@@ -25,7 +25,8 @@ BEGIN {
 	allow(e "render", image " " e "yaml")
 	allow(e "kube", base " " e "yaml " e "render")
 	allow(e "registry", image)
-	allow(e "secrets", base)
+	allow(e "secrets", base " " e "kube")
+	allow(e "template", base " " e "yaml")
 	may["builder/cli"] = "*"
 }
 function say(rule, text) { printf "%s:%d: %s: %s\n", FILENAME, FNR, rule, text; bad = 1 }

@@ -92,10 +92,10 @@ TEST(node, parse_refuses_with_place)
 		int code;
 	} cases[] = {
 		{ "a: 1\na: 2\n", "f.yaml:2:1: key 'a' was given before, at line 1", EB_E_FORMAT },
-		{ "a: *x\n", "f.yaml:1:4: alias '*x' has no anchor", EB_E_FORMAT },
-		{ "a: &a [*a]\n", "f.yaml:1:8: alias '*a'", EB_E_FORMAT },
+		{ "a: *x\n", "f.yaml:1:4: an alias ('*') without its anchor", EB_E_FORMAT },
+		{ "a: &a [*a]\n", "f.yaml:1:8: an alias", EB_E_FORMAT },
 		{ "[a]: 1\n", "a key is text, this is a list", EB_E_FORMAT },
-		{ "a: !secret x\n", "tag '!secret' is not known", EB_E_FORMAT },
+		{ "a: !secret x\n", "a tag ('!') that is not known", EB_E_FORMAT },
 		{ "a: 1\n---\nb: 2\n", "f.yaml:2:1: a second document", EB_E_FORMAT },
 		{ "a: [1\n", "not YAML", EB_E_FORMAT },
 		{ "a: \"x\\0y\"\n", "NUL", EB_E_FORMAT },

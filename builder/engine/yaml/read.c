@@ -133,8 +133,9 @@ static int alias(struct reader *r, const yaml_event_t *ev, struct yml_node **ret
 			*ret = r->anchors[i].node;
 		return e;
 	}
-	return yml_throw(&at, err, EB_E_FORMAT, "alias '*%.*s' has no anchor '&%.*s' before it",
-			 MAX_NAME, name, MAX_NAME, name);
+	/* Without its name: it may be a value that lacks quotes, and a secret. */
+	return yml_throw(&at, err, EB_E_FORMAT,
+			 "an alias ('*') without its anchor before it; quote it if it is text");
 }
 
 /* "!!str 1" is text, "!!int '1'" a number; others mean something that nobody here knows. */
@@ -155,7 +156,8 @@ static int scalar_tag(const struct yml_node *n, const char *tag, bool *plain, st
 				 strcmp(name, "bool") == 0 || strcmp(name, "null") == 0))
 		*plain = true;
 	else
-		return yml_throw(n, err, EB_E_FORMAT, "tag '%.*s' is not known", MAX_NAME, tag);
+		return yml_throw(n, err, EB_E_FORMAT,
+				 "a tag ('!') that is not known; quote it if it is text");
 	return 0;
 }
 
@@ -164,8 +166,7 @@ static int collection_tag(const struct yml_node *n, const yaml_char_t *tag, cons
 {
 	if (!tag || strcmp((const char *)tag, want) == 0)
 		return 0;
-	return yml_throw(n, err, EB_E_FORMAT, "tag '%.*s' is not known", MAX_NAME,
-			 (const char *)tag);
+	return yml_throw(n, err, EB_E_FORMAT, "a tag ('!') that is not known");
 }
 
 static int scalar(struct reader *r, const yaml_event_t *ev, struct yml_node **ret,
