@@ -67,7 +67,7 @@ BASE_LDFLAGS := $(LDFLAGS) $(SANFLAGS) -pie -pthread -Wl,-z,relro,-z,now,-z,noex
 	$(if $(SAN),-Wl$(comma)--no-as-needed,-Wl$(comma)--as-needed)
 # Debian ships no .pc file of jsonnet.
 JSONNET_LIBS ?= -ljsonnet
-LIBS := $(PKG_LIBS) $(JSONNET_LIBS) -ldl
+LIBS := $(PKG_LIBS) $(JSONNET_LIBS) -ldl -lm
 
 OCI_SRC := $(sort $(wildcard oci/*/*.c))
 ENGINE_SRC := $(sort $(wildcard builder/engine/*/*.c))

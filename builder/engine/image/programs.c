@@ -194,6 +194,7 @@ static int lock_one(const struct img_env *env, const struct rcp_go *g, const cha
 		return r;
 	if (!is_known(env, &q.p, &res)) {
 		EB_CLEANUP(pkg_once_end_p) struct pkg_once *once = begin(env, &q.p);
+		(void)once;
 
 		/* Another process may have made it meanwhile. */
 		r = is_known(env, &q.p, &res) ? 0 : pkg_go_build(env->go, &q.p, NULL, &res, err);
