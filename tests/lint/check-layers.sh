@@ -24,6 +24,7 @@ BEGIN {
 	allow(e "yaml", base)
 	allow(e "render", image " " e "yaml")
 	allow(e "kube", base " " e "yaml " e "render")
+	allow(e "mirror", dist " " e "recipe " e "bundle")
 	allow(e "registry", image)
 	allow(e "secrets", base " " e "kube")
 	allow(e "template", base " " e "yaml")

@@ -456,6 +456,12 @@ TEST(recipe, schema_has_the_keys_of_a_full_bundle)
 		     "tests/fuzz/corpus/bundle_def/full.yaml", NULL);
 }
 
+TEST(recipe, schema_has_the_keys_of_a_full_mirror_list)
+{
+	check_schema("builder/engine/mirror/mirror.schema.json",
+		     "tests/fuzz/corpus/mirror_list/full.yaml", NULL);
+}
+
 TEST(recipe, schema_top_level_is_what_the_parser_names)
 {
 	autoerror struct eb_error *e = NULL;
