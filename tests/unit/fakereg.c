@@ -327,6 +327,19 @@ static void put_manifest(struct fakereg *f, const struct httpd_request *q, const
 		f->ways.subject && strstr(text, "\"subject\"") ? "OCI-Subject: sha256:aa\r\n" : "");
 }
 
+/* By digest, with all its tags. */
+static void drop(struct fakereg *f, struct thing *t, bool tags)
+{
+	for (size_t i = 0; i < f->n && tags; i++) {
+		struct thing *o = &f->things[i];
+
+		if (!o->is_blob && o != t && strcmp(o->repo, t->repo) == 0 && o->n == t->n &&
+		    memcmp(o->data, t->data, t->n) == 0)
+			o->key[0] = '\0';
+	}
+	t->key[0] = '\0';
+}
+
 static void on_manifest(struct fakereg *f, const struct httpd_request *q, const char *repo,
 			const char *version, struct httpd_reply *r)
 {
@@ -341,7 +354,7 @@ static void on_manifest(struct fakereg *f, const struct httpd_request *q, const 
 			error(r, 405, "UNSUPPORTED");
 			return;
 		}
-		t->key[0] = '\0';
+		drop(f, t, strchr(version, ':') != NULL);
 		status(r, 202);
 	} else {
 		give(f, t, r);

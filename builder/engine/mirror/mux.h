@@ -1,0 +1,19 @@
+/* Many sources as one: documents and blobs are asked for by digest alone, and come from where the
+ * image that lists them is. */
+#pragma once
+
+#include "dist/graph.h"
+
+struct mir_mux; /* its source may be used by threads; adding may not */
+
+enum { MIR_MUX_MAX_ENTRIES = 4 * 1000 * 1000 };
+
+struct mir_mux *mir_mux_new(void) EB_MALLOC;
+struct mir_mux *mir_mux_free(struct mir_mux *m);
+EB_DEFINE_CLEANUP(struct mir_mux *, mir_mux_free)
+/* The document d, and whatever is below it, is in src (borrowed); when it is known already, nothing
+ * changes. text (borrowed, may be NULL): the document itself, when src has it not. */
+void mir_mux_add(struct mir_mux *m, const struct oci_digest *d, const struct oci_source *src,
+		 const char *text);
+/* Lives as long as m. EB_E_NOT_FOUND for what no document that was read lists. */
+struct oci_source mir_mux_source(struct mir_mux *m);
