@@ -12,17 +12,41 @@
 
 extern const struct cmd cmd_build, cmd_cache_gc, cmd_cache_list, cmd_cache_verify, cmd_cli_json,
 	cmd_completion, cmd_copy, cmd_delete, cmd_diff, cmd_help, cmd_image_build, cmd_inspect,
-	cmd_keygen, cmd_lock, cmd_login, cmd_logout, cmd_mirror_config, cmd_pull, cmd_push,
-	cmd_rebuild, cmd_render, cmd_serve, cmd_sign, cmd_tags, cmd_unpack, cmd_verify, cmd_version;
+	cmd_keygen, cmd_lock, cmd_login, cmd_logout, cmd_mirror, cmd_mirror_config, cmd_pull,
+	cmd_push, cmd_rebuild, cmd_render, cmd_serve, cmd_sign, cmd_tags, cmd_unpack, cmd_verify,
+	cmd_version;
 
 /* Sorted by name; NULL at the end. */
 static const struct cmd *const known[] = {
-	&cmd_cli_json,	  &cmd_build,	      &cmd_cache_gc, &cmd_cache_list, &cmd_cache_verify,
-	&cmd_completion,  &cmd_copy,	      &cmd_delete,   &cmd_diff,	      &cmd_help,
-	&cmd_image_build, &cmd_inspect,	      &cmd_keygen,   &cmd_lock,	      &cmd_login,
-	&cmd_logout,	  &cmd_mirror_config, &cmd_pull,     &cmd_push,	      &cmd_rebuild,
-	&cmd_render,	  &cmd_serve,	      &cmd_sign,     &cmd_tags,	      &cmd_unpack,
-	&cmd_verify,	  &cmd_version,	      NULL,
+	&cmd_cli_json,
+	&cmd_build,
+	&cmd_cache_gc,
+	&cmd_cache_list,
+	&cmd_cache_verify,
+	&cmd_completion,
+	&cmd_copy,
+	&cmd_delete,
+	&cmd_diff,
+	&cmd_help,
+	&cmd_image_build,
+	&cmd_inspect,
+	&cmd_keygen,
+	&cmd_lock,
+	&cmd_login,
+	&cmd_logout,
+	&cmd_mirror,
+	&cmd_mirror_config,
+	&cmd_pull,
+	&cmd_push,
+	&cmd_rebuild,
+	&cmd_render,
+	&cmd_serve,
+	&cmd_sign,
+	&cmd_tags,
+	&cmd_unpack,
+	&cmd_verify,
+	&cmd_version,
+	NULL,
 };
 
 const struct cmd *const *cmd_table(void)
