@@ -6,6 +6,8 @@
 #include "render/fileset.h"
 #include "render/jsonnet.h"
 #include "render/path.h"
+#include "render/schema.h"
+#include "render/values_template.h"
 #include "render/values.h"
 
 char *rnd_image_ref(const struct rnd_image *im)
@@ -56,9 +58,26 @@ static json_t *context(const struct rnd_input *in, json_t *values)
 
 int rnd_effective_values(const struct rnd_input *in, json_t **ret, struct eb_error **err)
 {
-	(void)err;
-	*ret = json_deep_copy(in->values->tree);
-	return 0;
+	autojson json_t *values = json_deep_copy(in->values->tree);
+	const json_t *places = in->values->places;
+	int r = 0;
+
+	if (in->schema) {
+		r = rnd_schema_check(in->schema, err);
+		if (r < 0)
+			return r;
+		rnd_schema_fill(in->schema, values);
+		r = rnd_schema_validate(in->schema, values, places, err);
+		if (r >= 0)
+			r = rnd_template_values(in->schema, values, places, in->release,
+						in->namespace_, err);
+		/* Now that they are evaluated, texts may be other than what the schema wants. */
+		if (r >= 0)
+			r = rnd_schema_validate(in->schema, values, places, err);
+	}
+	if (r >= 0)
+		*ret = EB_TAKE_PTR(values);
+	return r;
 }
 
 int rnd_render(const struct rnd_input *in, struct rnd_objects *ret, struct eb_error **err)
