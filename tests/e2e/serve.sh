@@ -1,6 +1,6 @@
 #!/bin/bash
 # serve.sh [BUNDLE [PUBLIC KEY]]: `ess-bundle serve` and what other people's programs get from it: skopeo, crane,
-# containerd with a hosts.toml that we wrote, podman if it is there, curl; TLS, passwords, limits, changes of the
+# containerd with a hosts.toml and podman with a registries.conf that we wrote, curl; TLS, passwords, limits, changes of the
 # file, and the distribution specification's own test. PARTS="clients containerd conformance ..." picks some.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-ctr.sh"
@@ -50,6 +50,7 @@ key=()
 serve plain "${key[@]}" --metrics -v "$T/served.tar"
 
 # --- clients ---
+pod() { podman --root "$T/podman" --runroot "$T/podman-run" --storage-driver vfs --cgroup-manager cgroupfs "$@"; }
 test_clients() {
 	local name ref digest path
 	while read -r name ref digest; do
@@ -82,10 +83,19 @@ test_clients() {
 	else
 		skip "crane pulls the whole bundle" "no crane"
 	fi
+	check "mirror-config writes a registries.conf" "$ESS" mirror-config --format crio --registry "$HOST_plain" --plain-http --no-fallback \
+		-o "$T/conf.d" "$BUNDLE"
+	export CONTAINERS_REGISTRIES_CONF=$T/conf.d/50-ess-bundle.conf
+	check_equal "skopeo reads by the original name through it" "$DIGEST" "$(skopeo --registries-conf "$CONTAINERS_REGISTRIES_CONF" inspect --raw "docker://$REF" | raw_digest)"
 	if command -v podman >/dev/null; then
-		check "podman pulls" podman --root "$T/podman" --runroot "$T/podman-run" --storage-driver vfs pull --tls-verify=false \
-			"$HOST_plain/$(path_of "$REF"):$(tag_of "$REF")"
+		echo '{}' >"$T/config.json" # podman wants one where DOCKER_CONFIG points
+		check "podman pulls by the original name through it" pod pull -q "$REF"
+		check_match "under that name" "^$REF\$" pod images --format '{{.Repository}}:{{.Tag}}'
+		check "and by the digest" pod pull -q "${REF%:*}@$DIGEST"
+	else
+		skip "podman pulls by the original name through it" "no podman"
 	fi
+	unset CONTAINERS_REGISTRIES_CONF
 }
 
 # --- containerd, by the original names and our hosts.toml ---
