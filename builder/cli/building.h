@@ -10,7 +10,7 @@ struct setup;
 /* Part of the args struct. */
 struct building_args {
 	const char *output, *key;
-	struct opt_list arches;
+	struct opt_list arches, cache_from, cache_to;
 };
 
 #define BUILDING_OFFSET(type, field) (offsetof(type, build) + offsetof(struct building_args, field))
@@ -22,6 +22,12 @@ struct building_args {
 	  .arg = "FILE",                                                                           \
 	  .help = "write to FILE",                                                                 \
 	  .offset = BUILDING_OFFSET(type, output) },                                               \
+		{ "cache-from", .kind = OPT_LIST, .arg = "REPOSITORY",                             \
+		  .help = "take results from this registry's; may be given again",                 \
+		  .offset = BUILDING_OFFSET(type, cache_from) },                                   \
+		{ "cache-to", .kind = OPT_LIST, .arg = "REPOSITORY",                               \
+		  .help = "keep results there for others; may be given again",                     \
+		  .offset = BUILDING_OFFSET(type, cache_to) },                                     \
 	{                                                                                          \
 		"arch", .kind = OPT_WORDS, .arg = "A,B",                                           \
 			.help = "only these architectures, by default all of each recipe",         \
@@ -30,5 +36,5 @@ struct building_args {
 
 /* Fetch, plan, write; or find that nothing is to be done. Prints the digest of the root, or of the
  * image with `layout_only`. */
-int building_run(struct cmd_env *env, const struct building_args *a, const struct setup *s,
+int building_run(struct cmd_env *env, const struct building_args *a, struct setup *s,
 		 const struct bnd_def *def, bool layout_only, struct eb_error **err) EB_MUST_CHECK;

@@ -33,8 +33,8 @@ enum eb_codec_kind setup_compression(const struct setup_args *a, enum eb_codec_k
 	}
 }
 
-static int open_registry(void *ctx, const char *host, bool plain_http, struct oci_registry **ret,
-			 struct eb_error **err)
+static int open_registry(void *ctx, const char *host, bool plain_http, bool push,
+			 struct oci_registry **ret, struct eb_error **err)
 {
 	struct setup *s = ctx;
 	int r = 0;
@@ -44,7 +44,7 @@ static int open_registry(void *ctx, const char *host, bool plain_http, struct oc
 		r = remote_init(s->remote, &s->remote_args, err);
 	}
 	s->remote->plain_http = plain_http;
-	return r < 0 ? r : remote_registry(s->remote, host, false, false, ret, err);
+	return r < 0 ? r : remote_registry(s->remote, host, push, false, ret, err);
 }
 
 int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,

@@ -61,13 +61,13 @@ TEST(upstream, place_refuses_what_is_no_mirror)
 
 /* ---- locking ---- */
 
-static int open_fake(void *ctx, const char *host, bool plain_http, struct oci_registry **ret,
-		     struct eb_error **err)
+static int open_fake(void *ctx, const char *host, bool plain_http, bool push,
+		     struct oci_registry **ret, struct eb_error **err)
 {
 	struct client *c = ctx;
-	const struct oci_registry_options o = { .transport = c->transport,
-						.creds = c->creds,
-						.plain_http = plain_http };
+	const struct oci_registry_options o = {
+		.transport = c->transport, .creds = c->creds, .plain_http = plain_http, .push = push
+	};
 
 	return oci_registry_new(host, &o, ret, err);
 }

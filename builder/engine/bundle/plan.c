@@ -1,6 +1,7 @@
 #include "bundle/plan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 
 #include "base/buf.h"
@@ -13,6 +14,7 @@
 #include "bundle/canonical.h"
 #include "bundle/documents.h"
 #include "bundle/source.h"
+#include "dist/graph.h"
 #include "image/carried.h"
 #include "image/mediatype.h"
 
@@ -63,12 +65,40 @@ void bnd_plan_release(struct bnd_plan *p)
 	*p = (struct bnd_plan){ 0 };
 }
 
+/* Architectures on which all of the image's layers come from a shared cache. */
+static void find_made(struct bnd_plan *p, struct img_need *need, struct eb_arena *arena)
+{
+	const struct rcp_recipe *rcp = img_recipe(need->chain);
+	const char *const *arches = need->arches ? need->arches : rcp->architectures;
+	size_t n_arches = need->arches ? need->n_arches : rcp->n_architectures;
+	const char **made = eb_arena_alloc(arena, (n_arches + 1) * sizeof(*made));
+
+	for (size_t i = 0; i < n_arches; i++) {
+		bool all = img_has_arch(need->chain, arches[i]);
+
+		for (size_t s = 0; s < need->chain->n && all; s++) {
+			struct img_chain upto = img_chain_upto(need->chain, s);
+
+			all = img_stage_is_made(p->session, &upto, arches[i]);
+		}
+		if (all)
+			made[need->n_made++] = arches[i];
+	}
+	need->made = made;
+}
+
 int bnd_plan_fetch(struct bnd_plan *p, const struct bnd_plan_options *o, struct eb_error **err)
 {
 	autofree struct img_need *needs = eb_xcalloc(p->n_images, sizeof(*needs));
+	EB_CLEANUP(eb_arena_free_p) struct eb_arena *arena = eb_arena_new();
 
-	for (size_t i = 0; i < p->n_images; i++)
-		needs[i] = (struct img_need){ &p->images[i].chain, o->arches, o->n_arches };
+	for (size_t i = 0; i < p->n_images; i++) {
+		needs[i] = (struct img_need){ .chain = &p->images[i].chain,
+					      .arches = o->arches,
+					      .n_arches = o->n_arches };
+		if (img_session_env(p->session)->shared && o->trust == IMG_TRUST_LOCK)
+			find_made(p, &needs[i], arena);
+	}
 	return img_fetch(img_session_env(p->session), needs, p->n_images, err);
 }
 
@@ -425,6 +455,48 @@ int bnd_plan_write(struct bnd_plan *p, const char *path, struct eb_error **err)
 	if (r == -ENOSPC || r == -EDQUOT || r == -EFBIG)
 		r = eb_hint(err, r, "free some space there, or write to another place with -o");
 	return r < 0 ? eb_prefix(err, r, "'%s'", path) : 0;
+}
+
+/* ---- for others ---- */
+
+struct written {
+	const struct bnd_layout *layout;
+	int fd;
+};
+
+static int written_blob(void *ctx, const struct oci_descriptor *d, uint64_t offset,
+			struct eb_reader **ret, struct eb_error **err)
+{
+	const struct written *w = ctx;
+	const struct bnd_blob *b = bnd_layout_find(w->layout, &d->digest);
+
+	if (!b || b->size != d->size)
+		return eb_throw(err, EB_E_NOT_FOUND, "blob %s is not there", d->digest.text);
+	*ret = eb_reader_region(w->fd, b->offset + offset, b->size - offset);
+	return 0;
+}
+
+void bnd_plan_share(struct bnd_plan *p, const char *path)
+{
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct written w = { &p->layout, fd };
+	const struct oci_source src = { &w, NULL, written_blob };
+
+	for (size_t i = 0; i < p->n_images && fd >= 0; i++) {
+		const struct bnd_plan_image *im = &p->images[i];
+
+		for (size_t k = 0; k < im->image.n_platforms; k++) {
+			const struct img_platform *pl = &im->image.platforms[k];
+
+			for (size_t s = 0; s < pl->n_stages; s++) {
+				struct img_chain upto = img_chain_upto(&im->chain, s);
+
+				if (!img_recipe(&upto)->image.ref)
+					img_stage_share(p->session, &upto, pl->arch, pl->stage[s],
+							&src);
+			}
+		}
+	}
 }
 
 /* ---- nothing to do ---- */

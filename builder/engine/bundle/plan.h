@@ -49,6 +49,8 @@ int bnd_plan_make(struct bnd_plan *p, const struct bnd_plan_options *o,
 		  struct eb_error **err) EB_MUST_CHECK;
 /* Write the file; it appears under its name only when whole. */
 int bnd_plan_write(struct bnd_plan *p, const char *path, struct eb_error **err) EB_MUST_CHECK;
+/* Keep the layers of the written file in the shared caches that results go to. */
+void bnd_plan_share(struct bnd_plan *p, const char *path);
 void bnd_plan_release(struct bnd_plan *p);
 EB_DEFINE_RELEASE(struct bnd_plan, bnd_plan_release)
 

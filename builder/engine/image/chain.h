@@ -42,6 +42,8 @@ struct img_need { /* an image, and on which architectures */
 	const struct img_chain *chain;
 	const char *const *arches; /* NULL = all of its recipe */
 	size_t n_arches;
+	const char *const *made; /* on these only what it carries is needed: its layers are there */
+	size_t n_made;
 };
 /* Fetch all packages that the images need, each once, and this host's codec library. */
 int img_fetch(const struct img_env *env, const struct img_need *needs, size_t n,

@@ -5,12 +5,14 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "image/shared.h"
 #include "pkg/gobuild.h"
 #include "pkg/once.h"
 #include "recipe/lock.h"
 #include "recipe/recipe.h"
 
 #define DERIVED_KIND "go-1" /* raise it when the same request gives another program */
+#define SHARED_KIND "go"
 
 enum { MAX_NOTE_BYTES = 4 * 1024 * 1024, MAX_KEY_BYTES = 1024 * 1024 };
 
@@ -282,15 +284,17 @@ static bool from_dirs(const struct img_env *env, const struct rcp_locked_program
 	return o.source_dirs && pkg_fetch(&o, &s, 1, NULL) >= 0;
 }
 
-static int remake(const struct img_env *env, const struct rcp_recipe *rcp,
-		  const struct rcp_lock *lock, const struct rcp_locked_program *p,
-		  struct eb_error **err)
+static int have_one(const struct img_env *env, const struct rcp_recipe *rcp,
+		    const struct rcp_lock *lock, const struct rcp_locked_program *p,
+		    struct eb_error **err)
 {
+	autofree char *what = eb_xasprintf("%s %s (%s)", p->module, p->version, p->arch);
 	struct pkg_go_module main_module = { p->module, p->version, main_sum(lock, p) };
 	const struct rcp_go *g = find_asked(rcp, p);
 	EB_CLEANUP(request_release_p) struct request q = { 0 };
 	EB_CLEANUP(pkg_once_end_p) struct pkg_once *once = NULL;
 	struct pkg_go_result expect = { .size = p->size };
+	char key[65];
 	int r;
 
 	if (!g || !main_module.h1 || strcmp(g->version, p->version) != 0 ||
@@ -300,6 +304,12 @@ static int remake(const struct img_env *env, const struct rcp_recipe *rcp,
 		return eb_hint(err, r, "ess-bundle lock %s", rcp->dir);
 	}
 	request_init(&q, g, p->arch);
+	note_key(&q.p, key);
+	if (is_cached(env->cache, p->sha256, p->size) || from_dirs(env, p) ||
+	    img_shared_get_file(env->shared, SHARED_KIND, key, what, p->sha256, p->size)) {
+		img_shared_put_file(env->shared, SHARED_KIND, key, what, p->sha256, p->size);
+		return 0;
+	}
 	r = need_go(env, &q.p, err);
 	if (r < 0)
 		return r;
@@ -308,9 +318,11 @@ static int remake(const struct img_env *env, const struct rcp_recipe *rcp,
 	expect.modules = &main_module;
 	expect.n_modules = 1;
 	once = begin(env, &q.p);
-	if (is_cached(env->cache, p->sha256, p->size))
-		return 0;
-	return pkg_go_build(env->go, &q.p, &expect, NULL, err);
+	if (!is_cached(env->cache, p->sha256, p->size))
+		r = pkg_go_build(env->go, &q.p, &expect, NULL, err);
+	if (r >= 0)
+		img_shared_put_file(env->shared, SHARED_KIND, key, what, p->sha256, p->size);
+	return r;
 }
 
 int img_programs_remake(const struct img_env *env, const struct rcp_recipe *rcp,
@@ -321,10 +333,8 @@ int img_programs_remake(const struct img_env *env, const struct rcp_recipe *rcp,
 	for (size_t i = 0; i < lock->n_programs && r >= 0; i++) {
 		const struct rcp_locked_program *p = &lock->programs[i];
 
-		if (strcmp(p->arch, arch) != 0 || is_cached(env->cache, p->sha256, p->size) ||
-		    from_dirs(env, p))
-			continue;
-		r = remake(env, rcp, lock, p, err);
+		if (strcmp(p->arch, arch) == 0)
+			r = have_one(env, rcp, lock, p, err);
 	}
 	return r;
 }

@@ -7,11 +7,13 @@
 #include "image/emit.h"
 #include "image/python.h"
 #include "image/rootfs_build.h"
+#include "image/shared.h"
 #include "pkg/bytecode.h"
 #include "pkg/once.h"
 #include "pkg/pip.h"
 
 #define NAME "bytecode"
+#define SHARED_KIND "bytecode"
 #define KIND "bytecode-1" /* of the derived files that say what came out */
 enum { MAX_SOURCE = 32 * 1024 * 1024, MAX_SOURCES = 500000, MAX_TOOLS = 16 };
 
@@ -300,13 +302,27 @@ int img_python_remake(const struct img_env *env, const struct img_chain *c, cons
 		      struct eb_error **err)
 {
 	const struct rcp_locked_built *b = find_built(c, arch);
-	char sha256[65];
+	EB_CLEANUP(bare_release_p) struct bare bare = { 0 };
+	autofree char *what = NULL;
+	char sha256[65], key[65];
 	uint64_t size;
 	int r;
 
-	if (img_python_has(env, c, arch))
+	if (!b)
 		return 0;
+	bare_init(&bare, c);
+	what = eb_xasprintf("bytecode of %s (%s)", img_recipe(c)->name, arch);
+	r = img_stage_key(env, &bare.chain, arch, key, err);
+	if (r < 0)
+		return r;
+	if (img_python_has(env, c, arch) ||
+	    img_shared_get_file(env->shared, SHARED_KIND, key, what, b->sha256, b->size)) {
+		img_shared_put_file(env->shared, SHARED_KIND, key, what, b->sha256, b->size);
+		return 0;
+	}
 	r = make(env, c, arch, sha256, &size, err);
+	if (r >= 0 && strcmp(sha256, b->sha256) == 0)
+		img_shared_put_file(env->shared, SHARED_KIND, key, what, b->sha256, b->size);
 	if (r >= 0 && strcmp(sha256, b->sha256) != 0)
 		r = eb_throw(err, EB_E_DIGEST,
 			     "made by %s: expected sha256 %s (%llu bytes), got %s (%llu bytes)",

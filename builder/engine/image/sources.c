@@ -197,13 +197,28 @@ static int add_codec(struct source_list *l, const struct img_env *env, const str
 	return add_source(l, &s, err);
 }
 
-static int add_need(struct source_list *l, const struct img_env *env, const struct img_need *need,
-		    struct eb_error **err)
+/* The architectures of which something has to be made. */
+static size_t to_make(const struct img_need *need, const char ***ret)
 {
 	const struct rcp_recipe *rcp = img_recipe(need->chain);
 	const char *const *arches = need->arches ? need->arches : rcp->architectures;
-	size_t n_arches = need->arches ? need->n_arches : rcp->n_architectures;
+	size_t n_arches = need->arches ? need->n_arches : rcp->n_architectures, n = 0;
 
+	*ret = eb_xcalloc(n_arches + 1, sizeof(**ret));
+	for (size_t i = 0; i < n_arches; i++)
+		if (!among(arches[i], need->made, need->n_made))
+			(*ret)[n++] = arches[i];
+	return n;
+}
+
+static int add_need(struct source_list *l, const struct img_env *env, const struct img_need *need,
+		    struct eb_error **err)
+{
+	autofree const char **arches = NULL;
+	size_t n_arches = to_make(need, &arches);
+
+	if (n_arches == 0 && need->n_made)
+		return 0;
 	for (size_t s = 0; s < need->chain->n; s++) {
 		const struct rcp_lock *lock = need->chain->stage[s].lock;
 		int r = add_lock(l, lock, arches, n_arches, err);
@@ -242,9 +257,8 @@ static int fetch_carried(const struct img_env *env, const struct img_need *need,
 /* Programs and bytecode that the locks name and the cache lacks. */
 static int remake(const struct img_env *env, const struct img_need *need, struct eb_error **err)
 {
-	const struct rcp_recipe *rcp = img_recipe(need->chain);
-	const char *const *arches = need->arches ? need->arches : rcp->architectures;
-	size_t n_arches = need->arches ? need->n_arches : rcp->n_architectures;
+	autofree const char **arches = NULL;
+	size_t n_arches = to_make(need, &arches);
 	int r = 0;
 
 	for (size_t s = 0; s < need->chain->n; s++) {

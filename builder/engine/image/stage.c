@@ -13,6 +13,7 @@
 #include "image/base.h"
 #include "image/emit.h"
 #include "image/rootfs_build.h"
+#include "image/shared.h"
 #include "pkg/cache.h"
 #include "pkg/once.h"
 
@@ -591,6 +592,60 @@ int img_stage_layers(struct img_session *s, const struct img_chain *c, const cha
 	return keep(s, EB_TAKE_PTR(l), ret, err);
 }
 
+/* ---- made elsewhere ---- */
+
+#define SHARED_KIND "layers"
+
+static struct img_shared_blob *list_blobs(const struct img_layers *l)
+{
+	struct img_shared_blob *blobs = eb_xcalloc(l->n + 1, sizeof(*blobs));
+
+	for (size_t i = 0; i < l->n; i++)
+		blobs[i] = (struct img_shared_blob){ l->items[i].result.media_type,
+						     &l->items[i].result.digest,
+						     l->items[i].result.size };
+	return blobs;
+}
+
+bool img_stage_is_made(struct img_session *s, const struct img_chain *c, const char *arch)
+{
+	autofree char *what = eb_xasprintf("%s (%s)", img_recipe(c)->name, arch);
+	EB_CLEANUP(img_layers_release_p) struct img_layers l = { .n = 0 };
+	autofree struct img_shared_blob *blobs = NULL;
+
+	if (img_recipe(c)->image.ref)
+		return true;
+	if (!s->env->shared || img_stage_key(s->env, c, arch, l.key, NULL) < 0 ||
+	    from_lock(s, c, arch, &l, NULL) < 0)
+		return false;
+	blobs = list_blobs(&l);
+	return img_shared_get(s->env->shared, SHARED_KIND, l.key, what, blobs, l.n);
+}
+
+void img_stage_share(struct img_session *s, const struct img_chain *c, const char *arch,
+		     const struct img_layers *l, const struct oci_source *blobs_of)
+{
+	autofree char *what = eb_xasprintf("%s (%s)", img_recipe(c)->name, arch);
+	autofree struct img_shared_blob *blobs = list_blobs(l);
+
+	img_shared_put(s->env->shared, SHARED_KIND, l->key, what, blobs, l->n, blobs_of);
+}
+
+/* Layers lie in the source cache only if a shared one gave them. */
+static bool is_made(const struct img_env *env, const struct img_layers *l)
+{
+	bool made = env->shared != NULL;
+
+	for (size_t i = 0; i < l->n && made; i++) {
+		uint64_t size = 0;
+		autofd int fd = pkg_cache_find(
+			env->cache, oci_digest_hex(&l->items[i].result.digest), &size, NULL);
+
+		made = fd >= 0 && size == l->items[i].result.size;
+	}
+	return made;
+}
+
 static int check_shape(const struct img_split *split, const struct img_layers *expect,
 		       struct eb_error **err)
 {
@@ -615,7 +670,7 @@ int img_stage_write(struct img_session *s, const struct img_chain *c, const char
 	struct run run;
 	int r;
 
-	if (img_recipe(c)->image.ref)
+	if (img_recipe(c)->image.ref || is_made(s->env, expect))
 		return img_base_write(s->env, c, expect, place, ctx, err);
 	r = prepare(s, c, arch, IMG_TRUST_LOCK, &m, err);
 	if (r >= 0)

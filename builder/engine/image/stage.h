@@ -46,6 +46,14 @@ int img_stage_layers(struct img_session *s, const struct img_chain *c, const cha
 		     enum img_trust trust, const struct img_layers **ret,
 		     struct eb_error **err) EB_MUST_CHECK;
 
+/* Have the layers of the last stage that its lock names: from a shared cache, in the source cache;
+ * false when they have to be made. True also for an image that is carried. */
+bool img_stage_is_made(struct img_session *s, const struct img_chain *c, const char *arch);
+/* Keep them in the shared caches that results go to; blobs_of gives their bytes. */
+struct oci_source;
+void img_stage_share(struct img_session *s, const struct img_chain *c, const char *arch,
+		     const struct img_layers *l, const struct oci_source *blobs_of);
+
 /* Where layer i goes: a writer (freed by the callee), or NULL to skip it. */
 typedef struct eb_writer *(*img_place)(void *ctx, size_t i);
 /* Make the layers of the last stage again and write them; what comes out must be `expect`, else

@@ -27,18 +27,31 @@ static bool is_loopback(const char *host)
 	       strcmp(host, "localhost") == 0 || strncmp(host, "localhost:", 10) == 0;
 }
 
+int img_place_parse(const char *text, struct img_place *ret, struct eb_error **err)
+{
+	EB_CLEANUP(oci_ref_release_p) struct oci_ref prefix = { .host = NULL };
+	bool http = strncmp(text, "http://", 7) == 0, https = strncmp(text, "https://", 8) == 0;
+	int r = oci_ref_parse_prefix(text + (http ? 7 : https ? 8 : 0), &prefix, err);
+
+	if (r < 0)
+		return r;
+	ret->plain_http = http || (!https && is_loopback(prefix.host));
+	ret->host = EB_TAKE_PTR(prefix.host);
+	ret->repo = EB_TAKE_PTR(prefix.repo);
+	return 0;
+}
+
 static int to_mirror(const char *mirror, const char *to, const char *repo, struct img_place *ret,
 		     struct eb_error **err)
 {
-	EB_CLEANUP(oci_ref_release_p) struct oci_ref prefix = { .host = NULL };
-	bool http = strncmp(to, "http://", 7) == 0, https = strncmp(to, "https://", 8) == 0;
-	int r = oci_ref_parse_prefix(to + (http ? 7 : https ? 8 : 0), &prefix, err);
+	int r = img_place_parse(to, ret, err);
+	char *below;
 
 	if (r < 0)
 		return eb_prefix(err, r, "--registry-mirror %s", mirror);
-	ret->plain_http = http || (!https && is_loopback(prefix.host));
-	ret->host = eb_xstrdup(prefix.host);
-	ret->repo = *prefix.repo ? eb_xasprintf("%s/%s", prefix.repo, repo) : eb_xstrdup(repo);
+	below = *ret->repo ? eb_xasprintf("%s/%s", ret->repo, repo) : eb_xstrdup(repo);
+	free(ret->repo);
+	ret->repo = below;
 	return 0;
 }
 
@@ -84,7 +97,9 @@ int img_getter_connect(struct img_getter *g, struct eb_error **err)
 	if (!u || g->env->fetch->offline)
 		return eb_throw(err, EB_E_OFFLINE, "--offline forbids to ask its registry");
 	r = img_upstream_place(u, g->rcp->image.ref, &g->place, err);
-	return r < 0 ? r : u->open(u->ctx, g->place.host, g->place.plain_http, &g->registry, err);
+	return r < 0 ? r
+		     : u->open(u->ctx, g->place.host, g->place.plain_http, false, &g->registry,
+			       err);
 }
 
 int img_getter_failed(const struct img_getter *g, int r, struct eb_error **err)
@@ -123,8 +138,8 @@ static int get_document(struct img_getter *g, const char *sha256, struct eb_erro
 			       err);
 }
 
-static int receive(struct img_getter *g, const struct oci_descriptor *d, struct pkg_partial *part,
-		   struct eb_error **err)
+static int receive(struct oci_registry *registry, const char *repo, const struct oci_descriptor *d,
+		   struct pkg_partial *part, struct eb_error **err)
 {
 	EB_CLEANUP(eb_reader_free_p) struct eb_reader *in = NULL;
 	autofree char *buf = eb_xmalloc(IO_BYTES);
@@ -135,8 +150,7 @@ static int receive(struct img_getter *g, const struct oci_descriptor *d, struct 
 	if (have > d->size)
 		r = pkg_partial_restart(part, err);
 	if (r >= 0 && pkg_partial_have(part) < d->size)
-		r = oci_registry_blob(g->registry, g->place.repo, d, pkg_partial_have(part), &in,
-				      err);
+		r = oci_registry_blob(registry, repo, d, pkg_partial_have(part), &in, err);
 	while (r >= 0 && in && (got = eb_read(in, buf, IO_BYTES, err)) > 0)
 		r = pkg_partial_add(part, buf, (size_t)got, err);
 	if (r < 0 || got < 0)
@@ -148,19 +162,21 @@ static int receive(struct img_getter *g, const struct oci_descriptor *d, struct 
 	return r < 0 ? eb_prefix(err, r, "blob %s", d->digest.text) : 0;
 }
 
-static int get_blob(struct img_getter *g, const char *sha256, uint64_t size, struct eb_error **err)
+int img_blob_to_cache(struct oci_registry *registry, const char *repo,
+		      const struct pkg_cache *cache, const char *sha256, uint64_t size,
+		      struct eb_error **err)
 {
 	const struct oci_descriptor d = described("application/octet-stream", sha256, size);
 
 	for (;;) {
 		EB_CLEANUP(pkg_partial_free_p) struct pkg_partial *part = NULL;
-		int r = pkg_partial_open(g->env->cache, sha256, size, &part, err);
+		int r = pkg_partial_open(cache, sha256, size, &part, err);
 
 		if (r < 0 || r == PKG_PARTIAL_STORED)
 			return r < 0 ? r : 0;
 		if (r == PKG_PARTIAL_MINE)
-			return receive(g, &d, part, err);
-		r = pkg_partial_wait(g->env->cache, sha256, err);
+			return receive(registry, repo, &d, part, err);
+		r = pkg_partial_wait(cache, sha256, err);
 		if (r < 0)
 			return r;
 	}
@@ -212,8 +228,10 @@ int img_getter_all(struct img_getter *g, const struct rcp_locked_blob *blobs, si
 			continue;
 		r = img_getter_connect(g, err);
 		if (r >= 0)
-			r = is_document(b->media_type) ? get_document(g, b->sha256, err)
-						       : get_blob(g, b->sha256, b->size, err);
+			r = is_document(b->media_type)
+				    ? get_document(g, b->sha256, err)
+				    : img_blob_to_cache(g->registry, g->place.repo, g->env->cache,
+							b->sha256, b->size, err);
 		if (r < 0)
 			return img_getter_failed(g, r, err);
 	}

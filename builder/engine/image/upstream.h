@@ -11,9 +11,10 @@ struct rcp_recipe;
 /* How registries are reached; may be shared. */
 struct img_upstream {
 	void *ctx;
-	/* A client of `host` (as in a reference), freed by the caller. */
-	int (*open)(void *ctx, const char *host, bool plain_http, struct oci_registry **ret,
-		    struct eb_error **err);
+	/* A client of `host` (as in a reference), freed by the caller. push: it will be written
+	 * to. */
+	int (*open)(void *ctx, const char *host, bool plain_http, bool push,
+		    struct oci_registry **ret, struct eb_error **err);
 	/* "HOST=[http://|https://]HOST2[/PREFIX]", NULL-terminated, may be NULL: HOST2 is asked in
 	 * the place of HOST, below PREFIX. Hosts of this machine are spoken to in plain http unless
 	 * https is written. */
@@ -28,6 +29,9 @@ struct img_place {
 };
 int img_upstream_place(const struct img_upstream *u, const char *ref, struct img_place *ret,
 		       struct eb_error **err) EB_MUST_CHECK;
+/* "[http://|https://]HOST[:PORT][/PATH]": the path is the repo, "" without one. Hosts of this
+ * machine are spoken to in plain http unless https is written. */
+int img_place_parse(const char *text, struct img_place *ret, struct eb_error **err) EB_MUST_CHECK;
 void img_place_release(struct img_place *p);
 EB_DEFINE_RELEASE(struct img_place, img_place_release)
 

@@ -23,6 +23,11 @@ int img_getter_failed(const struct img_getter *g, int r, struct eb_error **err);
 /* Bring blobs into the cache; a size of UINT64_MAX is any. */
 int img_getter_all(struct img_getter *g, const struct rcp_locked_blob *blobs, size_t n,
 		   struct eb_error **err) EB_MUST_CHECK;
+/* A blob of a repository into the cache, resumed where a previous run stopped; waits for another
+ * process that fetches it. EB_E_DIGEST when it is another. */
+int img_blob_to_cache(struct oci_registry *registry, const char *repo,
+		      const struct pkg_cache *cache, const char *sha256, uint64_t size,
+		      struct eb_error **err) EB_MUST_CHECK;
 /* A document whose digest is known, through the cache. kind: for messages. */
 int img_getter_document(struct img_getter *g, const char *kind, const char *media_type,
 			const struct oci_digest *digest, struct oci_manifest *ret,
