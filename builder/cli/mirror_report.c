@@ -163,6 +163,8 @@ static void print_sum(struct cmd_env *env, const struct mir_items *items,
 		if (p->items[i].fate == MIR_NOT_PRUNED)
 			env_warn(env, "not pruned: %s: %s", p->items[i].ref,
 				 p->items[i].error->message);
+		else if (p->items[i].late)
+			env_note(env, "not pruned: %s: %s", p->items[i].ref, p->items[i].why);
 }
 
 static const struct eb_error *first_error(const struct mir_items *items)

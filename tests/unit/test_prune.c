@@ -144,6 +144,7 @@ TEST(prune, by_digest_spares_what_other_tags_need)
 	CHECK_STR(prune(&p, LIST("tags: [\"1\", \"1.2\"]")), "kpk");
 	CHECK(has(&p, "1.0") && !has(&p, "1.1") && has(&p, platform));
 	CHECK_HAS(p.pruning.items[0].why, "a tag that stays needs it");
+	CHECK(p.pruning.items[0].late);
 	/* Both names at once. */
 	CHECK_STR(prune(&p, LIST("tags: [\"1.2\"]")), "ppk");
 	CHECK(!has(&p, "1.0") && !has(&p, "1") && has(&p, platform));

@@ -309,6 +309,7 @@ static int delete_digest(struct prune *x, const struct repo *repo, struct mir_pr
 		return r;
 	if (needed) {
 		d->fate = MIR_KEPT;
+		d->late = true;
 		d->why = "a tag that stays needs it, and this registry deletes by digest only";
 		return 0;
 	}

@@ -20,6 +20,7 @@ struct mir_pruned {
 	char *ref;     /* "HOST/REPO:TAG", "HOST/REPO@DIGEST" */
 	enum mir_fate fate;
 	const char *why;
+	bool late; /* that it is kept was found out while deleting */
 	struct eb_error *error;
 };
 
