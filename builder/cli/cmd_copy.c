@@ -124,6 +124,8 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	choose_containerd(&c);
 	if (r >= 0)
 		r = remote_init(&c.remote, &c.a->remote, err);
+	if (r >= 0 && !c.a->plan)
+		remote_keep_notes(&c.remote, env);
 	if (r >= 0)
 		r = copy_pick(&c, err);
 	if (r >= 0)

@@ -127,6 +127,8 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 		r = check_key(a->key, &b, err);
 	if (r >= 0)
 		r = remote_init(&remote, &a->remote, err);
+	if (r >= 0 && !a->plan)
+		remote_keep_notes(&remote, env);
 	if (r >= 0)
 		r = remote_registry(&remote, to.host, true, false, &registry, err);
 	o.pool = remote.pool;

@@ -1,6 +1,7 @@
 #include "cli/remote.h"
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "base/pool.h"
 #include "cli/env_registry.h"
 
@@ -44,8 +45,17 @@ int remote_init(struct remote *r, const struct remote_args *a, struct eb_error *
 	return e;
 }
 
+void remote_keep_notes(struct remote *r, struct cmd_env *env)
+{
+	const char *cache;
+
+	free(r->notes);
+	r->notes = env_cache_dir(env, &cache, NULL) < 0 ? NULL : eb_xasprintf("%s/uploads", cache);
+}
+
 void remote_release(struct remote *r)
 {
+	free(r->notes);
 	eb_pool_free(r->pool);
 	oci_creds_free(r->creds);
 	oci_transport_free(r->transport);
@@ -58,7 +68,8 @@ int remote_registry(struct remote *r, const char *host, bool push, bool delete_,
 						.creds = r->creds,
 						.plain_http = r->plain_http,
 						.push = push,
-						.delete = delete_ };
+						.delete = delete_,
+						.notes = r->notes };
 
 	return oci_registry_new(host, &o, ret, err);
 }

@@ -66,8 +66,12 @@ struct remote {
 	struct oci_creds *creds;
 	struct eb_pool *pool; /* of --parallel threads */
 	bool plain_http;
+	char *notes; /* folder for half-sent uploads, NULL = none */
 };
 int remote_init(struct remote *r, const struct remote_args *a, struct eb_error **err) EB_MUST_CHECK;
+/* Uploads that break off are noted in the cache, and the next run goes on with them. Without a
+ * cache they are not. */
+void remote_keep_notes(struct remote *r, struct cmd_env *env);
 void remote_release(struct remote *r);
 EB_DEFINE_RELEASE(struct remote, remote_release)
 /* push and delete: what will be asked of it. */

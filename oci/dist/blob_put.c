@@ -1,6 +1,7 @@
 /* Sending a blob: mounted if another repository has it, small ones in one request, large ones by
  * PATCH, which goes on where the registry says it is after a failure. Registries and proxies that
  * refuse large requests get smaller ones, registries that know no PATCH get the whole in one. */
+#include <stdatomic.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -10,6 +11,9 @@
 #include "dist/upload.h"
 
 enum {
+	/* What a run that is killed may have sent for nothing, where the registry (or a proxy that
+	 * collects requests before it) keeps whole requests only. */
+	CHUNK_BYTES = 16 * 1024 * 1024,
 	SMALL_BYTES = 2 * 1024 * 1024,
 	FIRST_CHUNK = 8 * 1024 * 1024, /* after a 413 */
 	LEAST_CHUNK = 256 * 1024,
@@ -82,6 +86,7 @@ static int shrink(struct oci_upload *u, struct oci_request *q, uint64_t n, enum 
 	if (chunk >= n || u->no_patch)
 		return oci_request_throw(q, err);
 	u->chunk = chunk;
+	atomic_store(&u->registry->chunk_bytes, chunk);
 	eb_log(EB_LOG_DEBUG, "%s: HTTP 413 for %llu bytes, going on with %llu", q->what,
 	       (unsigned long long)n, (unsigned long long)chunk);
 	*ret = u->at ? NEXT_RESUME : NEXT_RESTART;
@@ -96,6 +101,25 @@ static bool knows_no_patch(const struct oci_upload *u, const struct oci_request 
 	       (status == 405 || status == 501 || status == 415 ||
 		(status == 404 &&
 		 !strstr(q->call.refusal.data ? q->call.refusal.data : "", "BLOB_UPLOAD_UNKNOWN")));
+}
+
+/* A part behind the first was not taken. Once may be bad luck; a registry that does so again gets
+ * the rest of its blobs in one piece each, if nothing limits its requests. */
+static enum next part_refused(struct oci_upload *u)
+{
+	if (u->base == 0 || u->one_piece || u->parts_refused++ == 0 ||
+	    atomic_load(&u->registry->chunk_bytes))
+		return u->base ? NEXT_RESUME : NEXT_RESTART;
+	eb_log(EB_LOG_DEBUG, "blob %s: no parts for %s, all of it in one", u->d->digest.text,
+	       u->registry->host);
+	u->one_piece = true;
+	u->chunk = 0;
+	return NEXT_RESTART;
+}
+
+static bool is_part_refused(const struct oci_upload *u, long status)
+{
+	return status == 404 || status == 416 || (u->base > 0 && (status == 400 || status == 405));
 }
 
 static int send_part(struct oci_upload *u, uint64_t n, enum next *ret, struct eb_error **err)
@@ -128,9 +152,9 @@ static int send_part(struct oci_upload *u, uint64_t n, enum next *ret, struct eb
 		*ret = NEXT_RESTART;
 		return 0;
 	}
-	*ret = q.get.status == 404 ? NEXT_RESTART : NEXT_RESUME;
-	if (q.get.status != 404 && q.get.status != 416)
+	if (!is_part_refused(u, q.get.status))
 		return oci_request_throw(&q, err);
+	*ret = part_refused(u);
 	eb_ignore(oci_request_throw(&q, &e));
 	return try_again(u, e, 0, err);
 }
@@ -160,10 +184,13 @@ static int finish(struct oci_upload *u, uint64_t n, enum next *ret, struct eb_er
 	}
 	if (q.get.status == 413 && n)
 		return shrink(u, &q, n, ret, err);
-	if (q.get.status != 404 && q.get.status != 416)
-		return oci_request_throw(&q, err);
 	*ret = NEXT_RESTART;
-	eb_ignore(oci_request_throw(&q, &e));
+	r = oci_request_throw(&q, &e);
+	/* What was sent is right: it is not what arrived, or not what the run before had sent. */
+	if (r == -EB_E_DIGEST && !u->again)
+		u->again = true;
+	else if (q.get.status != 404 && q.get.status != 416)
+		return eb_error_forward(err, e);
 	return try_again(u, e, 0, err);
 }
 
@@ -209,6 +236,45 @@ static int send_all(struct oci_upload *u, struct eb_error **err)
 	return r;
 }
 
+/* The session that an earlier run left, if the registry still knows it: *ret_resumed. */
+static int take_up(struct oci_upload *u, bool *ret_resumed, struct eb_error **err)
+{
+	struct eb_error *e = NULL;
+	int r;
+
+	*ret_resumed = false;
+	u->url = oci_session_url(u->session, u->registry->base);
+	if (!u->url)
+		return 0;
+	r = oci_upload_ask(u, &e);
+	if (r < 0 || u->at == 0 || u->at > u->d->size) {
+		eb_log(EB_LOG_DEBUG, "blob %s: from its begin: %s", u->d->digest.text,
+		       e ? e->message : "nothing of it is there");
+		eb_error_free(e);
+		oci_session_forget(u->session);
+		free(u->url);
+		u->url = NULL;
+		u->at = 0;
+		return 0;
+	}
+	eb_log(EB_LOG_DEBUG, "blob %s of %s/%s: going on behind %llu of %llu bytes",
+	       u->d->digest.text, u->registry->host, u->repo, (unsigned long long)u->at,
+	       (unsigned long long)u->d->size);
+	*ret_resumed = u->resumed = true;
+	return oci_upload_catch_up(u, err);
+}
+
+static int send_blob(struct oci_upload *u, const char *from, bool *ret_mounted,
+		     struct eb_error **err)
+{
+	bool resumed = false;
+	int r = u->session ? take_up(u, &resumed, err) : 0;
+
+	if (r >= 0 && !resumed)
+		r = oci_upload_start(u, from, ret_mounted, err);
+	return r < 0 || *ret_mounted ? r : send_all(u, err);
+}
+
 int oci_registry_put_blob(struct oci_registry *r, const char *repo, const struct oci_descriptor *d,
 			  const char *from, const struct oci_blob_source *src,
 			  struct oci_upload_result *ret, struct eb_error **err)
@@ -216,15 +282,23 @@ int oci_registry_put_blob(struct oci_registry *r, const char *repo, const struct
 	EB_CLEANUP(oci_upload_release_p)
 	struct oci_upload u = { .registry = r, .repo = repo, .d = d, .source = src };
 	bool mounted = false;
-	int e = oci_upload_start(&u, from, &mounted, err);
+	int e;
 
-	if (e >= 0 && !mounted) {
-		e = send_all(&u, err);
-		if (e < 0)
-			oci_upload_cancel(&u);
-	}
+	u.chunk = atomic_load(&r->chunk_bytes);
+	if (!u.chunk)
+		u.chunk = CHUNK_BYTES;
+	if (r->notes && d->size > SMALL_BYTES)
+		u.session = oci_session_open(r->notes, r->host, repo, &d->digest);
+	e = send_blob(&u, from, &mounted, err);
+	/* What only broke off can be taken up by the next run. */
+	if (e < 0 && (e != -EB_E_NETWORK || !oci_session_is_kept(u.session)))
+		oci_upload_cancel(&u);
+	if (e != -EB_E_NETWORK)
+		oci_session_forget(u.session);
 	if (e < 0)
 		return e;
-	*ret = (struct oci_upload_result){ .mounted = mounted, .sent_bytes = u.sent_bytes };
+	*ret = (struct oci_upload_result){ .mounted = mounted,
+					   .resumed = u.resumed,
+					   .sent_bytes = u.sent_bytes };
 	return 0;
 }

@@ -28,6 +28,7 @@ int oci_registry_new(const char *host, const struct oci_registry_options *o,
 	r->base = eb_xasprintf("%s://%s/v2/", o->plain_http ? "http" : "https", r->api_host);
 	r->actions = o->delete ? "pull,push,delete" : o->push ? "pull,push" : "pull";
 	r->plain_http = o->plain_http;
+	r->notes = o->notes ? eb_xstrdup(o->notes) : NULL;
 	r->transport = o->transport;
 	r->auth = oci_auth_new(o->transport, o->creds, host, o->plain_http);
 	*ret = r;
@@ -42,6 +43,7 @@ struct oci_registry *oci_registry_free(struct oci_registry *r)
 	free(r->host);
 	free(r->api_host);
 	free(r->base);
+	free(r->notes);
 	free(r);
 	return NULL;
 }

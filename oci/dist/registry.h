@@ -20,6 +20,8 @@ struct oci_registry_options {
 	bool plain_http;		 /* http instead of https */
 	bool push;			 /* ask for the right to push at once */
 	bool delete;			 /* and to delete */
+	const char *notes;		 /* folder for what half-sent uploads need to go on in
+					    another run (dist/session.h); copied, NULL = none */
 };
 
 /* host as in a reference ("docker.io"). Opens no connection yet. */
@@ -78,6 +80,7 @@ struct oci_blob_source {
 };
 struct oci_upload_result {
 	bool mounted;	     /* nothing was sent, another repository had it */
+	bool resumed;	     /* part of it was there from an earlier run */
 	uint64_t sent_bytes; /* with what was sent twice */
 };
 /* Send a blob that is not there. `from` is a repository to mount it from, NULL = none known. What

@@ -11,6 +11,9 @@ struct oci_registry {
 	char *base;	/* "https://HOST/v2/" */
 	const char *actions;
 	bool plain_http;
+	char *notes; /* folder of half-sent uploads, NULL = none */
+	_Atomic uint64_t
+		chunk_bytes; /* largest request it took after a 413; 0 = none was refused */
 	struct oci_transport *transport;
 	struct oci_auth *auth;
 };

@@ -11,14 +11,15 @@ void oci_upload_release(struct oci_upload *u)
 {
 	eb_reader_free(u->in);
 	eb_hash_free(u->hash);
+	oci_session_free(u->session);
 	free(u->url);
 	*u = (struct oci_upload){ .url = NULL };
 }
 
 /* ---- the bytes ---- */
 
-/* Hash what has not been hashed yet. Nothing is skipped: the registry cannot have bytes that were
- * not read here, since every session starts with none. */
+/* Hash what has not been hashed yet. Nothing is skipped: a session starts with no bytes, or with
+ * those that oci_upload_catch_up() reads. */
 static void hash_new(struct oci_upload *u, uint64_t at, const char *p, size_t n)
 {
 	uint64_t skip = u->hashed - at;
@@ -70,6 +71,22 @@ static ssize_t read_source(struct oci_upload *u, uint64_t at, void *p, size_t n,
 	hash_new(u, at, p, (size_t)got);
 	r = check_digest(u, err);
 	return r < 0 ? r : got;
+}
+
+int oci_upload_catch_up(struct oci_upload *u, struct eb_error **err)
+{
+	enum { IO_BYTES = 256 * 1024 };
+	autofree char *buf = eb_xmalloc(IO_BYTES);
+
+	while (u->hashed < u->at) {
+		uint64_t left = u->at - u->hashed;
+		ssize_t got = read_source(u, u->hashed, buf,
+					  left < IO_BYTES ? (size_t)left : IO_BYTES, err);
+
+		if (got < 0)
+			return (int)got;
+	}
+	return 0;
 }
 
 static ssize_t on_send(void *ctx, uint64_t at, void *p, size_t n, struct eb_error **err)
@@ -150,6 +167,7 @@ int oci_upload_follow(struct oci_upload *u, const struct oci_request *q, uint64_
 			return r;
 		free(u->url);
 		u->url = url;
+		oci_session_save(u->session, u->registry->base, url);
 	}
 	if (answer_end(q, &u->at)) {
 		/* distribution says "0-0" of nothing, too. */
@@ -204,9 +222,11 @@ int oci_upload_start(struct oci_upload *u, const char *from, bool *ret_mounted,
 	u->url = NULL;
 	u->at = 0;
 	r = oci_request_location(u->registry, &q, &u->url, err);
-	if (r >= 0)
-		take_min_chunk(u, &q);
-	return r;
+	if (r < 0)
+		return r;
+	take_min_chunk(u, &q);
+	oci_session_save(u->session, u->registry->base, u->url);
+	return 0;
 }
 
 int oci_upload_ask(struct oci_upload *u, struct eb_error **err)
@@ -232,7 +252,7 @@ int oci_upload_ask(struct oci_upload *u, struct eb_error **err)
 
 void oci_upload_cancel(struct oci_upload *u)
 {
-	EB_CLEANUP(oci_request_release_p) struct oci_request q;
+	EB_CLEANUP(oci_request_release_p) struct oci_request q = { .url = NULL };
 	autofree char *what = what_of(u);
 
 	if (!u->url)

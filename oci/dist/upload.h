@@ -3,17 +3,23 @@
 
 #include "base/hash.h"
 #include "dist/request.h"
+#include "dist/session.h"
 
 struct oci_upload {
 	struct oci_registry *registry;
 	const char *repo;
 	const struct oci_descriptor *d;
 	const struct oci_blob_source *source;
-	char *url;	    /* of the session, NULL = none */
-	uint64_t at;	    /* bytes that the registry has */
-	uint64_t chunk;	    /* most bytes of one request; 0 = all that is left */
-	uint64_t min_chunk; /* the registry takes no smaller ones but the last */
-	bool no_patch;	    /* it takes the whole at once only */
+	char *url;		     /* of the session, NULL = none */
+	uint64_t at;		     /* bytes that the registry has */
+	uint64_t chunk;		     /* most bytes of one request; 0 = all that is left */
+	uint64_t min_chunk;	     /* the registry takes no smaller ones but the last */
+	bool no_patch;		     /* it takes the whole at once only */
+	struct oci_session *session; /* owned; NULL = no note is kept */
+	bool resumed;		     /* part of it was sent by another run */
+	bool again;		     /* it was begun anew because the digest was wrong */
+	bool one_piece;		     /* the registry took a first part and then no second */
+	unsigned int parts_refused;
 	unsigned int attempt;
 	uint64_t reached; /* farthest byte when attempts were counted anew */
 	uint64_t sent_bytes;
@@ -39,4 +45,6 @@ void oci_upload_request(struct oci_upload *u, const char *method, bool finish, u
 /* What the answer says about where to go on and from which byte. */
 int oci_upload_follow(struct oci_upload *u, const struct oci_request *q, uint64_t n,
 		      struct eb_error **err) EB_MUST_CHECK;
+/* Read what the registry has already, for the hash of all. */
+int oci_upload_catch_up(struct oci_upload *u, struct eb_error **err) EB_MUST_CHECK;
 void oci_upload_cancel(struct oci_upload *u);

@@ -19,6 +19,19 @@ struct client client_new(struct fakereg *f, const char *user, const char *passwo
 	return c;
 }
 
+void client_keep_notes(struct client *c, struct fakereg *f, const char *folder)
+{
+	autoerror struct eb_error *e = NULL;
+	const struct oci_registry_options o = { .transport = c->transport,
+						.creds = c->creds,
+						.plain_http = true,
+						.push = true,
+						.notes = folder };
+
+	c->registry = oci_registry_free(c->registry);
+	CHECK_OK(oci_registry_new(fakereg_host(f), &o, &c->registry, &e), e);
+}
+
 void client_release(struct client *c)
 {
 	oci_registry_free(c->registry);

@@ -15,6 +15,8 @@ struct client {
 
 /* user may be NULL. */
 struct client client_new(struct fakereg *f, const char *user, const char *password);
+/* Half-sent uploads are noted in that folder from now on. */
+void client_keep_notes(struct client *c, struct fakereg *f, const char *folder);
 void client_release(struct client *c);
 EB_DEFINE_RELEASE(struct client, client_release)
 #define AUTOREG(name) EB_CLEANUP(fakereg_stop_p) struct fakereg *name = fakereg_start()

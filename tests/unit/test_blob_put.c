@@ -12,6 +12,7 @@ struct origin {
 	uint64_t read_bytes;
 	size_t cut_at; /* the source ends there; 0 = it does not */
 	bool wrong;    /* its last byte is another */
+	bool other;    /* all its bytes are, and the last one cannot be read */
 };
 
 struct counting {
@@ -25,12 +26,15 @@ static ssize_t counting_read(struct eb_reader *r, void *p, size_t n, struct eb_e
 	struct counting *c = (struct counting *)r;
 	uint64_t end = c->o->cut_at ? c->o->cut_at : c->size;
 
-	(void)err;
 	if (c->at >= end)
 		return 0;
 	if (n > end - c->at)
 		n = (size_t)(end - c->at);
 	memcpy(p, client_bytes(SIZE) + c->at, n);
+	if (c->o->other && c->at + n == c->size)
+		return eb_throw(err, EB_E_NETWORK, "the source broke off");
+	if (c->o->other)
+		memset(p, '!', n);
 	c->at += n;
 	c->o->read_bytes += n;
 	if (c->o->wrong && c->at == c->size)
@@ -317,4 +321,49 @@ TEST(blob_put, wrong_source_is_noticed_before_it_is_stored)
 		CHECK_FAIL(put(&c, &d, NULL, &o, &res, &e), EB_E_DIGEST, "ends after 1000 of", e);
 		CHECK_INT(fakereg_count(f, "DELETE", "/uploads/"), 2);
 	}
+}
+
+/* Three times cut off, the first run gives up; the second sends the rest. */
+TEST(blob_put, next_run_goes_on)
+{
+	autoerror struct eb_error *e = NULL;
+	struct oci_upload_result res = { 0 };
+	struct origin o = { 0 };
+	AUTOREG(f);
+	AUTOCLIENT(c, f, NULL, NULL);
+	AUTODESC(d);
+
+	client_keep_notes(&c, f, test_path("notes"));
+	*fakereg_ways(f) = (struct fakereg_ways){ .cut_times = 3, .cut_after = 300000 };
+	describe(SIZE, &d);
+	CHECK_FAIL(put(&c, &d, NULL, &o, &res, &e), EB_E_NETWORK, "attempt 3 of 3", e);
+	CHECK_OK(put(&c, &d, NULL, &o, &res, &e), e);
+	check_there(f, &d);
+	CHECK(res.resumed);
+	CHECK_INT(res.sent_bytes, SIZE - 3 * 300000);
+	CHECK_INT(fakereg_count(f, "POST", "/uploads/"), 1);
+	/* The note went with the upload: another one begins anew. */
+	CHECK_OK(put(&c, &d, NULL, &o, &res, &e), e);
+	CHECK(!res.resumed);
+}
+
+/* What the note leads to is of something else: the registry says so, and it is all sent again. */
+TEST(blob_put, resumed_bytes_that_are_wrong_are_sent_again)
+{
+	autoerror struct eb_error *e = NULL;
+	struct oci_upload_result res = { 0 };
+	struct origin o = { .other = true }, right = { 0 };
+	AUTOREG(f);
+	AUTOCLIENT(c, f, NULL, NULL);
+	AUTODESC(d);
+
+	client_keep_notes(&c, f, test_path("notes"));
+	*fakereg_ways(f) = (struct fakereg_ways){ .cut_times = 3, .cut_after = 300000 };
+	describe(SIZE, &d);
+	CHECK_INT(put(&c, &d, NULL, &o, &res, &e), -EB_E_NETWORK);
+	eb_error_clear(&e);
+	fakereg_ways(f)->cut_times = 0;
+	CHECK_OK(put(&c, &d, NULL, &right, &res, &e), e);
+	check_there(f, &d);
+	CHECK(res.sent_bytes > SIZE);
 }
