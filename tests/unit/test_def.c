@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "bundle/def.h"
@@ -118,4 +120,97 @@ TEST(def, load_checks_recipes_and_tool)
 	write_file(test_path("q/t"), "#!/bin/sh\n");
 	CHECK_OK(bnd_def_load(test_path("q"), &d, &e), e);
 	CHECK_STR(d->images[0].dir, test_path("q/../redis"));
+}
+
+static void write_bundle(const char *name, const char *text)
+{
+	CHECK(mkdir(test_path("%s", name), 0755) == 0 || errno == EEXIST);
+	write_file(test_path("%s/bundle.yaml", name), text);
+}
+
+/* Two recipes, and a bundle "all" of both that says everything. */
+static void make_base(void)
+{
+	static const char *const recipes[] = { "redis", "nginx" };
+
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_INT(mkdir(test_path("%s", recipes[i]), 0755), 0);
+		write_file(test_path("%s/recipe.yaml", recipes[i]), "name: x\n");
+	}
+	write_bundle("all", "name: all\nversion: 1\nsummary: everything\nregistry: r.internal\n"
+			    "images: [{recipe: ../redis}, {recipe: ../nginx, tag: v1}]\n"
+			    "compression: gzip\ntool: t\nannotations: {a: one, b: two}\n"
+			    "render: {library: m, profiles: {default: p.yaml}}\n");
+	write_file(test_path("all/t"), "#!/bin/sh\n");
+}
+
+TEST(def, load_from_takes_over_what_is_not_said)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(bnd_def_free_p) struct bnd_def *d = NULL;
+
+	make_base();
+	write_bundle("some", "name: some\nversion: 2\nfrom: all\nexclude: [redis]\n"
+			     "annotations: {b: three}\n");
+	CHECK_OK(bnd_def_load(test_path("some"), &d, &e), e);
+	CHECK_STR(d->name, "some");
+	CHECK_STR(d->version, "2");
+	CHECK_STR(d->summary, "everything");
+	CHECK_STR(d->registry, "r.internal");
+	CHECK_INT(d->compression, EB_CODEC_GZIP);
+	CHECK_INT(d->n_images, 1);
+	CHECK_STR(d->images[0].name, "nginx");
+	CHECK_STR(d->images[0].tag, "v1");
+	CHECK_STR(d->tool_dir, test_path("all"));
+	CHECK_STR(d->render.dir, test_path("all"));
+	CHECK_STR(json_string_value(json_object_get(d->annotations, "a")), "one");
+	CHECK_STR(json_string_value(json_object_get(d->annotations, "b")), "three");
+}
+
+TEST(def, load_from_own_words_win)
+{
+	autoerror struct eb_error *e = NULL;
+	EB_CLEANUP(bnd_def_free_p) struct bnd_def *d = NULL;
+
+	make_base();
+	write_bundle("some", "name: some\nversion: 2\nsummary: mine\nfrom: all\n"
+			     "registry: s.internal\nexclude: [nginx]\n"
+			     "images: [{recipe: ../nginx, tag: v2}]\ncompression: zstd\n");
+	CHECK_OK(bnd_def_load(test_path("some"), &d, &e), e);
+	CHECK_STR(d->summary, "mine");
+	CHECK_STR(d->registry, "s.internal");
+	CHECK_INT(d->compression, EB_CODEC_ZSTD);
+	CHECK_INT(d->n_images, 2);
+	CHECK_STR(d->images[0].name, "redis");
+	CHECK_STR(d->images[1].tag, "v2");
+}
+
+static void check_some(const char *text, const char *part)
+{
+	autoerror struct eb_error *e = NULL;
+	struct bnd_def *d;
+
+	write_bundle("some", text);
+	CHECK_FAIL(bnd_def_load(test_path("some"), &d, &e), EB_E_RECIPE, part, e);
+}
+
+TEST(def, load_from_wrong_is_refused_with_its_place)
+{
+	make_base();
+	check_some("name: some\nversion: 2\nfrom: al\n", "some/bundle.yaml:3:7: from: no bundle");
+	check_some("name: some\nversion: 2\nfrom: some\n", "from: more than 8 bundles in a row");
+	check_some("name: some\nversion: 2\nfrom: ../all\n", "some/bundle.yaml:3:7: from: ");
+	check_some(
+		"name: some\nversion: 2\nfrom: all\nexclude: [ngnix]\n",
+		"some/bundle.yaml:4:11: exclude: bundle 'all' has no image 'ngnix'; did you mean "
+		"'nginx'?");
+	check_some("name: some\nversion: 2\nfrom: all\nimages: [{recipe: ../redis}]\n",
+		   "some/bundle.yaml:4:10: images: bundle 'all' has an image 'redis'");
+	check_some("name: some\nversion: 2\nfrom: all\nexclude: [redis, nginx]\n",
+		   "some/bundle.yaml:3:7: from: expected 1 to 1000 images, found 0");
+	check_some("name: some\nversion: 2\nregistry: r\nimages: [{recipe: ../redis}]\n"
+		   "exclude: [redis]\n",
+		   "some/bundle.yaml:5:11: exclude: nothing to exclude from");
+	CHECK_INT(rename(test_path("all"), test_path("every")), 0);
+	check_some("name: some\nversion: 2\nfrom: every\n", "calls itself 'all'");
 }

@@ -95,7 +95,7 @@ static int read_images(struct rcp_reader *rd, const struct rcp_yaml *v, void *to
 
 	if (r < 0)
 		return r;
-	if (d->n_images == 0 || d->n_images > BND_DEF_MAX_IMAGES)
+	if (d->n_images > BND_DEF_MAX_IMAGES)
 		return rcp_read_throw(rd, v, err, "expected 1 to %d images, found %zu",
 				      BND_DEF_MAX_IMAGES, d->n_images);
 	u = eb_arena_alloc(rd->arena, d->n_images * sizeof(*u));
@@ -107,13 +107,15 @@ static int read_images(struct rcp_reader *rd, const struct rcp_yaml *v, void *to
 static int read_compression(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 			    struct eb_error **err)
 {
+	struct bnd_def *d = to;
 	const char *name = NULL;
 	int r = rcp_read_codec_kind(rd, v, &name, err);
 
-	if (r >= 0)
-		*(enum eb_codec_kind *)to = strcmp(name, "gzip") == 0 ? EB_CODEC_GZIP
-								      : EB_CODEC_ZSTD;
-	return r;
+	if (r < 0)
+		return r;
+	d->compression = strcmp(name, "gzip") == 0 ? EB_CODEC_GZIP : EB_CODEC_ZSTD;
+	d->has_compression = true;
+	return 0;
 }
 
 static int read_tool(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
@@ -122,6 +124,7 @@ static int read_tool(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 	struct bnd_def *d = to;
 
 	d->tool_pos = rcp_pos_of(v);
+	d->tool_dir = d->dir;
 	return rcp_read_checked(rd, v, rcp_check_relative, &d->tool, err);
 }
 
@@ -129,6 +132,33 @@ static int read_annotations(struct rcp_reader *rd, const struct rcp_yaml *v, voi
 			    struct eb_error **err)
 {
 	return rcp_read_strings(rd, v, rcp_check_key, to, err);
+}
+
+static int read_from(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		     struct eb_error **err)
+{
+	struct bnd_def *d = to;
+
+	d->from_pos = rcp_pos_of(v);
+	return rcp_read_checked(rd, v, rcp_check_component, &d->from, err);
+}
+
+static int read_word(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+		     struct eb_error **err)
+{
+	struct bnd_def_word *word = to;
+
+	word->pos = rcp_pos_of(v);
+	return rcp_read_checked(rd, v, rcp_check_repository, &word->text, err);
+}
+
+static int read_exclude(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+			struct eb_error **err)
+{
+	struct bnd_def *d = to;
+
+	return rcp_read_list(rd, v, sizeof(*d->exclude), read_word, &d->exclude, &d->n_exclude,
+			     err);
 }
 
 static int read_below(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
@@ -169,6 +199,7 @@ static int read_render(struct rcp_reader *rd, const struct rcp_yaml *v, void *to
 	struct bnd_def_render *render = to;
 
 	render->pos = rcp_pos_of(v);
+	render->dir = ((const struct bnd_def *)rd->document)->dir;
 	return rcp_read_map(rd, v, parts, EB_ARRAY_LEN(parts), render, err);
 }
 
@@ -176,13 +207,33 @@ static const struct rcp_field fields[] = {
 	{ "name", read_name, offsetof(struct bnd_def, name), true },
 	{ "version", read_tag, offsetof(struct bnd_def, version), true },
 	{ "summary", rcp_read_line, offsetof(struct bnd_def, summary), false },
-	{ "registry", read_registry, offsetof(struct bnd_def, registry), true },
-	{ "images", read_images, 0, true },
-	{ "compression", read_compression, offsetof(struct bnd_def, compression), false },
+	{ "registry", read_registry, offsetof(struct bnd_def, registry), false },
+	{ "images", read_images, 0, false },
+	{ "compression", read_compression, 0, false },
 	{ "tool", read_tool, 0, false },
 	{ "annotations", read_annotations, offsetof(struct bnd_def, annotations), false },
 	{ "render", read_render, offsetof(struct bnd_def, render), false },
+	{ "from", read_from, 0, false },
+	{ "exclude", read_exclude, 0, false },
 };
+
+/* What may be left out only where another definition says it. */
+static int check_complete(const struct bnd_def *d, const struct rcp_pos *at, struct eb_error **err)
+{
+	if (d->from)
+		return 0;
+	if (!d->registry)
+		return rcp_throw(at, err, "'registry' is missing");
+	if (d->n_exclude)
+		return rcp_throw(&d->exclude[0].pos, err,
+				 "exclude: nothing to exclude from, as there is no 'from'");
+	if (!d->images)
+		return rcp_throw(at, err, "'images' is missing");
+	if (d->n_images == 0)
+		return rcp_throw(at, err, "images: expected 1 to %d images, found 0",
+				 BND_DEF_MAX_IMAGES);
+	return 0;
+}
 
 int bnd_def_parse(const char *dir, const char *file, const char *text, size_t n,
 		  struct bnd_def **ret, struct eb_error **err)
@@ -203,6 +254,11 @@ int bnd_def_parse(const char *dir, const char *file, const char *text, size_t n,
 	if (r < 0)
 		return r;
 	r = rcp_read_map(&rd, root, fields, EB_ARRAY_LEN(fields), d, err);
+	if (r >= 0) {
+		const struct rcp_pos at = rcp_pos_of(root);
+
+		r = check_complete(d, &at, err);
+	}
 	if (r < 0)
 		return r;
 	*ret = EB_TAKE_PTR(d);
@@ -239,7 +295,7 @@ static int check_tool(const struct bnd_def *d, struct eb_error **err)
 
 	if (!d->tool)
 		return 0;
-	r = eb_dir_open(*d->dir ? d->dir : ".", false, &dir, err);
+	r = eb_dir_open(*d->tool_dir ? d->tool_dir : ".", false, &dir, err);
 	if (r < 0)
 		return r;
 	fd = eb_dir_open_file(&dir, d->tool, O_PATH, 0, &cause);
@@ -250,11 +306,10 @@ static int check_tool(const struct bnd_def *d, struct eb_error **err)
 	return 0;
 }
 
-int bnd_def_load(const char *dir, struct bnd_def **ret, struct eb_error **err)
+static int read_file(const char *dir, struct bnd_def **ret, struct eb_error **err)
 {
 	const char *slash = *dir && dir[strlen(dir) - 1] != '/' ? "/" : "";
 	autofree char *file = eb_xasprintf("%s%sbundle.yaml", dir, slash);
-	EB_CLEANUP(bnd_def_free_p) struct bnd_def *d = NULL;
 	autoerror struct eb_error *cause = NULL;
 	EB_AUTOBUF(text, RCP_YAML_MAX_BYTES);
 	int r = eb_file_read(file, &text, &cause);
@@ -266,7 +321,44 @@ int bnd_def_load(const char *dir, struct bnd_def **ret, struct eb_error **err)
 	}
 	if (r < 0)
 		return eb_error_forward(err, EB_TAKE_PTR(cause));
-	r = bnd_def_parse(dir, file, eb_buf_str(&text), text.len, &d, err);
+	return bnd_def_parse(dir, file, eb_buf_str(&text), text.len, ret, err);
+}
+
+static int read_chain(const char *dir, unsigned depth, struct bnd_def **ret, struct eb_error **err)
+{
+	EB_CLEANUP(bnd_def_free_p) struct bnd_def *d = NULL;
+	autofree char *beside = NULL;
+	autoerror struct eb_error *cause = NULL;
+	int r = read_file(dir, &d, err);
+
+	if (r >= 0 && d->from) {
+		if (depth == BND_DEF_MAX_DEPTH)
+			return rcp_throw(&d->from_pos, err, "from: more than %d bundles in a row",
+					 BND_DEF_MAX_DEPTH);
+		beside = rcp_sibling(d->dir, d->from);
+		r = read_chain(beside, depth + 1, &d->base, &cause);
+		if (r == -EB_E_NOT_FOUND)
+			return rcp_throw(&d->from_pos, err, "from: %s", cause->message);
+		if (r < 0)
+			return eb_error_forward(err, EB_TAKE_PTR(cause));
+		r = bnd_def_inherit(d, err);
+	}
+	if (r < 0)
+		return r;
+	*ret = EB_TAKE_PTR(d);
+	return 0;
+}
+
+int bnd_def_read(const char *dir, struct bnd_def **ret, struct eb_error **err)
+{
+	return read_chain(dir, 1, ret, err);
+}
+
+int bnd_def_load(const char *dir, struct bnd_def **ret, struct eb_error **err)
+{
+	EB_CLEANUP(bnd_def_free_p) struct bnd_def *d = NULL;
+	int r = bnd_def_read(dir, &d, err);
+
 	for (size_t i = 0; r >= 0 && i < d->n_images; i++)
 		r = check_recipe(&d->images[i], err);
 	if (r >= 0)
@@ -281,6 +373,7 @@ struct bnd_def *bnd_def_free(struct bnd_def *d)
 {
 	if (!d)
 		return NULL;
+	bnd_def_free(d->base);
 	json_decref(d->annotations);
 	json_decref(d->render.profiles);
 	eb_arena_free(d->arena);

@@ -11,9 +11,9 @@
  *   compression: zstd                 # or gzip
  *   tool: files/launcher.sh           # becomes the member `ess-bundle`
  *   annotations: {}
- *   render:                           # manifests that 'render' makes; needs main.jsonnet in it
- *     library: manifests
- *     schema: values.schema.json
+ *   from: ess-community               # a bundle beside this one: what is not said here is said
+ * there, exclude: [hookshot]               # images of it that are left out render: # manifests
+ * that 'render' makes; needs main.jsonnet in it library: manifests schema: values.schema.json
  *     profiles: {default: profiles/default.yaml}
  *
  * Immutable after loading; all strings live in the definition's arena. */
@@ -34,9 +34,15 @@ struct bnd_def_image {
 };
 
 struct bnd_def_render {
+	const char *dir;     /* of the definition that says this */
 	const char *library; /* directory below dir; NULL = the bundle has no manifests */
 	const char *schema;  /* file below dir, or NULL */
 	json_t *profiles;    /* name -> values file below dir, or NULL */
+	struct rcp_pos pos;
+};
+
+struct bnd_def_word {
+	const char *text;
 	struct rcp_pos pos;
 };
 
@@ -46,23 +52,34 @@ struct bnd_def {
 	const char *name, *version;
 	const char *summary; /* NULL when not given */
 	const char *registry;
-	struct bnd_def_image *images; /* at least one, names differ */
+	struct bnd_def_image *images; /* names differ; at least one once `from` was followed */
 	size_t n_images;
 	enum eb_codec_kind compression;
-	const char *tool; /* path below dir, or NULL */
+	bool has_compression;	     /* it was said */
+	const char *tool, *tool_dir; /* path below the directory of what says it, or NULL */
 	struct rcp_pos tool_pos;
-	json_t *annotations; /* object of strings, or NULL */
+	const char *from; /* name, or NULL */
+	struct rcp_pos from_pos;
+	struct bnd_def_word *exclude;
+	size_t n_exclude;
+	struct bnd_def *base; /* what `from` names, followed itself; owned */
+	json_t *annotations;  /* object of strings, or NULL */
 	struct bnd_def_render render;
 };
 
-enum { BND_DEF_MAX_IMAGES = 1000 };
+enum { BND_DEF_MAX_IMAGES = 1000, BND_DEF_MAX_DEPTH = 8 };
 
-/* dir holds bundle.yaml. Every image's recipe directory and the tool must exist; what is in them is
- * not looked at. Errors: EB_E_NOT_FOUND without bundle.yaml, EB_E_RECIPE with file:line:column. */
+/* dir holds bundle.yaml, and a bundle that it is `from` lies beside it. Every image's recipe
+ * directory and the tool must exist; what is in them is not looked at. Errors: EB_E_NOT_FOUND
+ * without bundle.yaml, EB_E_RECIPE with file:line:column. */
 int bnd_def_load(const char *dir, struct bnd_def **ret, struct eb_error **err) EB_MUST_CHECK;
-/* The same from text, without looking at the disk. */
+/* The same without looking for recipes and the tool. */
+int bnd_def_read(const char *dir, struct bnd_def **ret, struct eb_error **err) EB_MUST_CHECK;
+/* One definition from text, without looking at the disk: `from` is not followed. */
 int bnd_def_parse(const char *dir, const char *file, const char *text, size_t n,
 		  struct bnd_def **ret, struct eb_error **err) EB_MUST_CHECK;
+/* Put into d what its base says and it does not. */
+int bnd_def_inherit(struct bnd_def *d, struct eb_error **err) EB_MUST_CHECK;
 struct bnd_def *bnd_def_free(struct bnd_def *d);
 EB_DEFINE_CLEANUP(struct bnd_def *, bnd_def_free)
 

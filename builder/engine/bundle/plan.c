@@ -212,7 +212,7 @@ static int add_tool(struct bnd_plan *p, struct oci_manifest *m, struct eb_error 
 
 	if (!p->def->tool)
 		return 0;
-	path = eb_xasprintf("%s/%s", p->def->dir, p->def->tool);
+	path = eb_xasprintf("%s/%s", p->def->tool_dir, p->def->tool);
 	r = eb_file_read(path, &text, err);
 	if (r < 0)
 		return r;

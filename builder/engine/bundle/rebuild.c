@@ -96,8 +96,7 @@ int bnd_rebuild_load(const struct bnd_bundle *b, const char *dir, struct bnd_def
 		     struct eb_error **err)
 {
 	EB_CLEANUP(bnd_def_free_p) struct bnd_def *def = NULL;
-	autofree char *where = NULL, *rel = NULL, *file = NULL;
-	EB_AUTOBUF(text, RCP_YAML_MAX_BYTES);
+	autofree char *where = NULL;
 	EB_AUTODIR(d);
 	const char *name;
 	int r = eb_dir_open(dir, false, &d, err);
@@ -109,11 +108,7 @@ int bnd_rebuild_load(const struct bnd_bundle *b, const char *dir, struct bnd_def
 	if (r < 0)
 		return eb_prefix(err, r, "source of the bundle");
 	where = eb_xasprintf("%s/bundles/%s", dir, name);
-	rel = eb_xasprintf("bundles/%s/bundle.yaml", name);
-	file = eb_xasprintf("%s/bundle.yaml", where);
-	r = eb_dir_read(&d, rel, &text, err);
-	if (r >= 0)
-		r = bnd_def_parse(where, file, eb_buf_str(&text), text.len, &def, err);
+	r = bnd_def_read(where, &def, err);
 	if (r < 0)
 		return eb_prefix(err, r, "source of the bundle");
 	point_at_recipes(def, dir);

@@ -41,7 +41,7 @@ static int load_schema(const struct bnd_def *def, const struct eb_dir *dir, stru
 	if (r < 0)
 		return r;
 	r = eb_json_parse(eb_buf_str(&text), text.len, RND_FILE_MAX_BYTES, &site->schema, err);
-	return r < 0 ? eb_prefix(err, r, "%s/%s", def->dir, def->render.schema) : 0;
+	return r < 0 ? eb_prefix(err, r, "%s/%s", def->render.dir, def->render.schema) : 0;
 }
 
 int bnd_site_load(const struct bnd_def *def, struct bnd_site *ret, struct eb_error **err)
@@ -59,13 +59,13 @@ int bnd_site_load(const struct bnd_def *def, struct bnd_site *ret, struct eb_err
 	}
 	site.name = eb_arena_strdup(site.arena, def->name);
 	site.version = eb_arena_strdup(site.arena, def->version);
-	library = eb_xasprintf("%s/%s", *def->dir ? def->dir : ".", def->render.library);
+	library = eb_xasprintf("%s/%s", *def->render.dir ? def->render.dir : ".", def->render.library);
 	r = rnd_fileset_add_dir(&site.library, library, "", err);
 	if (r >= 0)
 		r = rnd_fileset_sort(&site.library, err);
 	if (r < 0)
 		return eb_prefix(err, r, "library of the manifests");
-	r = eb_dir_open(*def->dir ? def->dir : ".", false, &dir, err);
+	r = eb_dir_open(*def->render.dir ? def->render.dir : ".", false, &dir, err);
 	if (r >= 0)
 		r = load_schema(def, &dir, &site, err);
 	if (r >= 0)

@@ -121,12 +121,16 @@ static int write_file(const struct file *f, int64_t mtime_sec, struct eb_buf *ou
 static int collect(const struct bnd_def *def, const struct img_chain *const *chains, size_t n,
 		   struct files *f, struct eb_error **err)
 {
-	int r = add(f, eb_xasprintf("bundles/%s/bundle.yaml", def->name), eb_xstrdup(def->file),
-		    0644, err);
+	int r = 0;
 
-	if (r >= 0 && def->tool)
-		r = add(f, eb_xasprintf("bundles/%s/%s", def->name, def->tool),
-			eb_xasprintf("%s/%s", def->dir, def->tool), 0755, err);
+	for (const struct bnd_def *d = def; d && r >= 0; d = d->base) {
+		r = add(f, eb_xasprintf("bundles/%s/bundle.yaml", d->name), eb_xstrdup(d->file),
+			0644, err);
+		/* That of the base, if there is no own one, comes with the base. */
+		if (r >= 0 && d->tool && strcmp(d->tool_dir, d->dir) == 0)
+			r = add(f, eb_xasprintf("bundles/%s/%s", d->name, d->tool),
+				eb_xasprintf("%s/%s", d->tool_dir, d->tool), 0755, err);
+	}
 	for (size_t i = 0; i < n && r >= 0; i++)
 		for (size_t s = 0; s < chains[i]->n && r >= 0; s++)
 			r = add_recipe(f, chains[i]->stage[s].recipe, err);

@@ -13,9 +13,7 @@
 
 enum { MAX_STAGES = 16, MAX_SIBLINGS = 1000 };
 
-/* The directory of the recipe called `name` beside that in `dir` (heap): lexically where that is
- * possible, as messages read better without "..". */
-static char *sibling(const char *dir, const char *name)
+char *rcp_sibling(const char *dir, const char *name)
 {
 	size_t n = strlen(dir), start;
 
@@ -113,7 +111,7 @@ static int load_stages(const char *dir, struct rcp_chain *c, struct eb_error **e
 		if (r < 0)
 			return r;
 		free(at);
-		at = sibling(child->dir, child->from);
+		at = rcp_sibling(child->dir, child->from);
 	}
 }
 

@@ -215,3 +215,6 @@ json_t *rcp_config_merge(const struct rcp_chain *chain, const json_t *base);
 /* Names of the directories in `parent` that hold a recipe.yaml, sorted, NULL-terminated, at most
  * 1000, in the arena; for "did you mean". None when the directory cannot be read. */
 const char *const *rcp_list_recipes(struct eb_arena *arena, const char *parent);
+/* The directory called `name` beside `dir` (heap): lexically where that is possible, as messages
+ * read better without "..". */
+char *rcp_sibling(const char *dir, const char *name);
