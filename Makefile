@@ -72,12 +72,14 @@ LIBS := $(PKG_LIBS) $(JSONNET_LIBS) -ldl -lm
 OCI_SRC := $(sort $(wildcard oci/*/*.c))
 ENGINE_SRC := $(sort $(wildcard builder/engine/*/*.c))
 CLI_SRC := $(sort $(wildcard builder/cli/*.c))
+TOOLS_SRC := $(sort $(wildcard builder/tools/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 oci_inc := -Ioci
 engine_inc := -Ioci -Ibuilder/engine
 cli_inc := -Ioci -Ibuilder/engine -Ibuilder -DEB_CLI=1
+tools_inc := $(cli_inc)
 unit_inc := -Ioci -Ibuilder/engine -Ibuilder -Itests/unit -DEB_CLI=1
 
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -86,7 +88,7 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
-all: $(OUT)/ess-bundle $(OUT)/liboci.a ## build out/ess-bundle and out/liboci.a
+all: $(OUT)/ess-bundle $(OUT)/ess-tools $(OUT)/liboci.a ## build out/ess-bundle, out/ess-tools and out/liboci.a
 
 # Objects are rebuilt when the flags change.
 FLAGS_TEXT := $(CC) $(BASE_CFLAGS)
@@ -103,6 +105,7 @@ endef
 $(eval $(call compile,oci,$(oci_inc)))
 $(eval $(call compile,builder/engine,$(engine_inc)))
 $(eval $(call compile,builder/cli,$(cli_inc)))
+$(eval $(call compile,builder/tools,$(tools_inc)))
 $(eval $(call compile,tests,$(unit_inc)))
 # Not held to the conversion warnings: assertion macros cast everything to print it.
 $(call objs,$(UNIT_SRC) $(FUZZ_SRC)): BASE_CFLAGS += -Wno-conversion -Wno-sign-conversion
@@ -113,7 +116,9 @@ $(OUT)/libengine.a: $(call objs,$(ENGINE_SRC))
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
 $(OUT)/ess-bundle: $(call objs,$(CLI_SRC)) $(OUT)/libengine.a $(OUT)/liboci.a
 	$(call say,LD,$@)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LIBS)
-$(OUT)/unit-tests: $(call objs,$(UNIT_SRC)) $(call objs,$(filter-out builder/cli/main.c,$(CLI_SRC))) $(OUT)/libengine.a $(OUT)/liboci.a
+$(OUT)/ess-tools: $(call objs,$(TOOLS_SRC)) $(OUT)/libengine.a $(OUT)/liboci.a
+	$(call say,LD,$@)$(CC) $(BASE_LDFLAGS) -Wl,--gc-sections,--as-needed -o $@ $^ $(LIBS)
+$(OUT)/unit-tests: $(call objs,$(UNIT_SRC)) $(call objs,$(filter-out %/main.c,$(CLI_SRC) $(TOOLS_SRC))) $(OUT)/libengine.a $(OUT)/liboci.a
 	$(call say,LD,$@)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LIBS) -lcunit -lssl
 
 unit: $(OUT)/unit-tests $(OUT)/ess-bundle ## run the unit tests; T=pattern picks some

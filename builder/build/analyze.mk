@@ -1,5 +1,5 @@
 # Static analysis. Slow, so apart from lint.
-TIDY_SRC := $(OCI_SRC) $(ENGINE_SRC) $(CLI_SRC)
+TIDY_SRC := $(OCI_SRC) $(ENGINE_SRC) $(CLI_SRC) $(TOOLS_SRC)
 # What clang does not know of gcc's flags it may ignore.
 tidy: ## clang-tidy over the sources; S=file picks some
 	@printf '%s\n' $(or $(S),$(TIDY_SRC)) | xargs -P 2 -n 4 sh -c \
@@ -13,7 +13,7 @@ $(OUT)/.dir:
 tidy: | $(OUT)/.dir
 
 analyze: ## gcc -fanalyzer over the sources
-	@$(MAKE) --no-print-directory OUT=out-analyze WERROR= EXTRA_CFLAGS=-fanalyzer out-analyze/ess-bundle >out-analyze.log 2>&1 || { cat out-analyze.log; exit 1; }
+	@$(MAKE) --no-print-directory OUT=out-analyze WERROR= EXTRA_CFLAGS=-fanalyzer out-analyze/ess-bundle out-analyze/ess-tools >out-analyze.log 2>&1 || { cat out-analyze.log; exit 1; }
 	@mkdir -p out-analyze && mv out-analyze.log out-analyze/log
 	@tests/analyzer-findings.sh tests/analyzer-explained.txt out-analyze/log
 

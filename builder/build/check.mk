@@ -10,7 +10,7 @@ check-layers: ## do includes follow the arrows
 	@tests/lint/check-layers.sh
 .PHONY: lint check check-headers check-layers
 
-ALL_C := $(sort $(wildcard oci/*/*.[ch] builder/engine/*/*.[ch] builder/cli/*.[ch] tests/*/*.[ch]))
+ALL_C := $(sort $(wildcard oci/*/*.[ch] builder/engine/*/*.[ch] builder/cli/*.[ch] builder/tools/*.[ch] tests/*/*.[ch]))
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format) clang-format)
 format: ## format the whole tree with clang-format 14
 	$(CLANG_FORMAT) -i $(ALL_C)

@@ -8,7 +8,7 @@ for h in $(find oci builder tests -name '*.h' ! -name compat.h | sort); do
 	case $h in
 	oci/*) inc='-Ioci' ;;
 	builder/engine/*) inc='-Ioci -Ibuilder/engine' ;;
-	builder/cli/*) inc='-Ioci -Ibuilder/engine -Ibuilder' ;;
+	builder/cli/* | builder/tools/*) inc='-Ioci -Ibuilder/engine -Ibuilder' ;;
 	*) inc='-Ioci -Ibuilder/engine -Ibuilder -Itests/unit' ;;
 	esac
 	if [ "$(sed -n '/^#pragma once$/p' "$h" | wc -l)" != 1 ]; then

@@ -29,6 +29,7 @@ BEGIN {
 	allow(e "secrets", base " " e "kube")
 	allow(e "template", base " " e "yaml")
 	may["builder/cli"] = "*"
+	allow("builder/tools", base " " e "kube " e "secrets " e "template")
 }
 function say(rule, text) { printf "%s:%d: %s: %s\n", FILENAME, FNR, rule, text; bad = 1 }
 # The include paths of the Makefile, in their order.
