@@ -2,6 +2,7 @@
 # get-go-tools.sh [TOOL...]: build pinned versions of the registry clients that Debian does not package
 # (or packages too old) into out/tools/bin, with the Go that is found; without arguments the clients.
 # Prints the folder. What is there in the pinned version is not built again.
+# get-go-tools.sh --go: print a Go that is new enough, and behind it what GOTOOLCHAIN must be set to, if anything.
 #
 # What Go downloads (modules, and a newer toolchain where the installed Go is too old) comes through the
 # machine's own Go configuration and is checked against the checksum database, as Go does by default.
@@ -89,6 +90,14 @@ exec 9>"$DIR/.lock"
 flock 9
 TMP=$(mktemp -d "$DIR/build.XXXXXX")
 trap 'rm -rf "$TMP"' EXIT
+if [ "${1:-}" = --go ]; then
+	GO=$(find_go)
+	have=$("$GO" env GOVERSION)
+	toolchain=
+	! older "${have#go}" "$GO_WANTED" || toolchain=go$GO_WANTED
+	echo "$(GOTOOLCHAIN=${toolchain:-${GOTOOLCHAIN:-auto}} new_enough_go "$GO") $toolchain"
+	exit
+fi
 [ $# -gt 0 ] || set -- crane regctl oras umoci oci-conformance
 missing=()
 for tool; do
