@@ -12,7 +12,7 @@ function(ctx)
     else { now: 'legacy_auth', from: ['legacy_auth'] };
 
   local markers = l.name('markers');
-  local marker = '%s:MATRIX_STACK_MSC3861:%s:%s' % [markers, state.now, std.join(';', state.from)];
+  local marker = markers + ':MATRIX_STACK_MSC3861:' + state.now + ':' + std.join(';', state.from);
 
   local step(name, accountWeight, weight) =
     local c = {
@@ -45,7 +45,7 @@ function(ctx)
               '-markers',
               marker,
               '-labels',
-              std.join(',', ['%s=%s' % [key, labels[key]] for key in std.objectFields(labels)]),
+              std.join(',', [key + '=' + labels[key] for key in std.objectFields(labels)]),
             ],
             env: { NAMESPACE: ctx.release.namespace },
           }),

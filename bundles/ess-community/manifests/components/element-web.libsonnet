@@ -46,9 +46,10 @@ function(ctx)
   ));
 
   local files = {
-    'default.conf': |||
-      server {
-      %(listen)s
+    'default.conf': 'server {\n' + std.join('\n', [
+      if address == '::' then '  listen [::]:8080 ipv6only=on;' else '  listen 8080;'
+      for address in l.bindAddresses
+    ]) + '\n' + |||
         server_name localhost;
         root /app;
         index index.html;
@@ -88,13 +89,7 @@ function(ctx)
         location / {
           include /etc/nginx/security_headers.conf;
         }
-      }
-    ||| % {
-      listen: std.join('\n', [
-        if address == '::' then '  listen [::]:8080 ipv6only=on;' else '  listen 8080;'
-        for address in l.bindAddresses
-      ]),
-    },
+    ||| + '}\n',
     'http_customisations.conf': |||
       server_tokens off;
       # Whoever can reach the pod is trusted to say for whom: that is the Ingress controller.

@@ -15,7 +15,7 @@ function(ctx)
   local ownHost = l.get(v, 'ingress.host');
   local base =
     if ownHost != null then 'https://' + ownHost
-    else 'https://%s/_matrix/hookshot' % l.ingressHost('synapse');
+    else 'https://' + l.ingressHost('synapse') + '/_matrix/hookshot';
   local prefix = if ownHost != null then {} else { prefix: '/_matrix/hookshot' };
   local listeners = [
     { port: 7777, bindAddress: l.bindAddresses[0], resources: ['metrics'] },
@@ -31,18 +31,14 @@ function(ctx)
   local overrides = {
     bridge: {
       domain: l.serverName,
-      url: if l.enabled.synapse then 'http://%s:8008' % l.serviceHost('synapse') else 'https://' + l.serverName,
+      url: if l.enabled.synapse then 'http://' + l.serviceHost('synapse') + ':8008' else 'https://' + l.serverName,
       port: 9993,
       bindAddress: l.bindAddresses[0],
     },
     cache: {
-      redisUri: '%s://%s%s:%d/%d' % [
-        if redis.tls then 'rediss' else 'redis',
-        if redis.password != null then ':${REDIS_PASSWORD}@' else '',
-        redis.host,
-        redis.port,
-        redis.db,
-      ],
+      redisUri: (if redis.tls then 'rediss' else 'redis') + '://'
+                + (if redis.password != null then ':${REDIS_PASSWORD}@' else '')
+                + redis.host + ':' + redis.port + '/' + redis.db,
     },
     [if v.enableEncryption then 'encryption']: { storagePath: '/storage' },
     listeners: listeners,
@@ -79,10 +75,10 @@ function(ctx)
           // What users say about permissions stands instead of the default, not beside it.
           overwrite: ['permissions'],
           files: ['/config-templates/hookshot-underrides.yaml'] + [one.file for one in additional] + ['/config-templates/hookshot-overrides.yaml'],
-          env: { [if redis.password != null then 'REDIS_PASSWORD']: '{{ readfile "%s" | urlencode }}' % redis.password.file },
+          env: { [if redis.password != null then 'REDIS_PASSWORD']: '{{ readfile "' + redis.password.file + '" | urlencode }}' },
           credentials: additional + [redis.password],
         }),
-      ] + (if l.enabled.synapse then [l.tcpWait(c, 'http-wait-syn', '%s:8008' % l.serviceHost('synapse'))] else []),
+      ] + (if l.enabled.synapse then [l.tcpWait(c, 'http-wait-syn', l.serviceHost('synapse') + ':8008')] else []),
       containers: [
         l.container(c, {
           name: 'hookshot',

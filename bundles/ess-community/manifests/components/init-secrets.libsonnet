@@ -26,7 +26,7 @@ function(ctx)
     ['SYNAPSE_REGISTRATION_SHARED_SECRET', 'rand32', on.synapse && missing('synapse.registrationSharedSecret')],
     ['SYNAPSE_SIGNING_KEY', 'signingkey', on.synapse && missing('synapse.signingKey')],
   ];
-  local made = ['%s:%s:%s' % [l.generatedSecret, one[0], one[1]] for one in wanted if one[2]];
+  local made = [l.generatedSecret + ':' + one[0] + ':' + one[1] for one in wanted if one[2]];
 
   // What the Secret is known by; ess-tools leaves Secrets without this manager's label alone.
   local labels = l.labels(c) { 'app.kubernetes.io/managed-by': 'matrix-tools-init-secrets' };
@@ -45,7 +45,7 @@ function(ctx)
       hs_token: '${HS_TOKEN}',
       namespaces: { rooms: [], users: [] },
       sender_localpart: l.get(ctx.values, 'hookshot.user.localpart', 'hookshot'),
-      url: 'http://%s:9993' % l.serviceHost('hookshot'),
+      url: 'http://' + l.serviceHost('hookshot') + ':9993',
       rate_limited: false,
       receive_ephemeral: true,
     }) }, before),
@@ -62,7 +62,7 @@ function(ctx)
             '-secrets',
             std.join(',', made),
             '-labels',
-            std.join(',', ['%s=%s' % [key, labels[key]] for key in std.objectFields(labels)]),
+            std.join(',', [key + '=' + labels[key] for key in std.objectFields(labels)]),
           ],
           env: { NAMESPACE: ctx.release.namespace },
           mounts: if registration then [l.mount('registration-templates', '/registration-templates')] else [],

@@ -45,7 +45,7 @@ function(ctx)
       images: ['matrix-authentication-service', 'ess-tools'],
       initContainers: [
         mas.render(c),
-        l.tcpWait(c, 'db-wait', '%s:%d' % [mas.database.host, mas.database.port]),
+        l.tcpWait(c, 'db-wait', mas.database.host + ':' + mas.database.port),
         l.container(c, program { name: 'database-migrate', args: ['database', 'migrate'] }),
       ],
       containers: [

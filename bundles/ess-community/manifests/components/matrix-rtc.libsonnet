@@ -45,7 +45,7 @@ function(ctx)
             LIVEKIT_SECRET_FROM_FILE: secret.file,
             LIVEKIT_URL: if l.enabled.sfu then 'wss://' + host,
             LIVEKIT_FULL_ACCESS_HOMESERVERS: if v.restrictRoomCreationToLocalUsers && serverName != null then serverName else '*',
-            LIVEKIT_CS_API_URL_OVERRIDES: if l.enabled.synapse then '%s=http://%s:8008' % [l.serverName, l.serviceHost('synapse')],
+            LIVEKIT_CS_API_URL_OVERRIDES: if l.enabled.synapse then l.serverName + '=http://' + l.serviceHost('synapse') + ':8008',
           },
           ports: [{ name: 'http', containerPort: 8080 }],
           probes: { all: l.httpProbe('http', '/healthz') },
@@ -116,7 +116,7 @@ function(ctx)
     }),
     webhook: {
       api_key: key,
-      urls: ['http://%s:8080/sfu_webhook' % l.serviceHost(auth.name)],
+      urls: ['http://' + l.serviceHost(auth.name) + ':8080/sfu_webhook'],
     },
   };
   local files = {

@@ -36,24 +36,21 @@ function(ctx)
     database() { # ROLE DATABASE FILE
       run "$3" -v role="$1" -v database="$2" <<'END'
     \set password `cat "$ESS_PASSWORD_FILE"`
-    SELECT format('CREATE ROLE %%I', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
-    SELECT format('ALTER ROLE %%I LOGIN PASSWORD %%L', :'role', :'password') \gexec
-    SELECT format('CREATE DATABASE %%I OWNER %%I TEMPLATE template0 ENCODING ''UTF8'' LC_COLLATE ''C'' LC_CTYPE ''C''', :'database', :'role')
+    SELECT format('CREATE ROLE %I', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
+    SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', :'role', :'password') \gexec
+    SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LC_COLLATE ''C'' LC_CTYPE ''C''', :'database', :'role')
     WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
     END
     }
 
     run "$POSTGRES_PASSWORD_FILE" -v role="$PGUSER" <<'END'
     \set password `cat "$ESS_PASSWORD_FILE"`
-    SELECT format('ALTER ROLE %%I PASSWORD %%L', :'role', :'password') \gexec
+    SELECT format('ALTER ROLE %I PASSWORD %L', :'role', :'password') \gexec
     END
-    %(databases)s
-  ||| % {
-    databases: std.join('\n', [
-      'database %s %s %s' % [database.user, database.database, database.password.file]
-      for database in databases
-    ]),
-  };
+  ||| + std.join('', [
+    'database ' + database.user + ' ' + database.database + ' ' + database.password.file + '\n'
+    for database in databases
+  ]);
 
   // From the memory that the server may have.
   local limit = l.get(v, 'resources.limits.memory', '4Gi');
@@ -63,9 +60,9 @@ function(ctx)
     else l.fail('postgres.resources.limits.memory', 'has to end in Mi, Gi or Ti');
   local settings = [
     'listen_addresses=*',
-    'max_connections=%d' % std.max(std.floor(megabytes / 16), 20),
-    'shared_buffers=%dMB' % std.max(std.floor(megabytes / 4), 1),
-    'effective_cache_size=%dMB' % std.max(megabytes - 256, 1),
+    'max_connections=' + std.max(std.floor(megabytes / 16), 20),
+    'shared_buffers=' + std.max(std.floor(megabytes / 4), 1) + 'MB',
+    'effective_cache_size=' + std.max(megabytes - 256, 1) + 'MB',
   ];
 
   local environment = {
@@ -74,7 +71,6 @@ function(ctx)
   };
   local ready(more) = l.execProbe(['pg_isready', '-U', 'postgres', '-h', 'localhost'] + more);
   local query = l.execProbe(['psql', '-w', '-U', 'postgres', '-d', 'postgres', '-c', 'SELECT 1']);
-  local configured = '/tmp/databases-are-configured';
 
   if !l.enabled.postgres then [] else [
     l.serviceAccount(c),
@@ -112,14 +108,14 @@ function(ctx)
           command: ['/bin/sh', '-c', |||
             set -eu
             trap 'exit 0' TERM
-            rm -f %(configured)s
+            rm -f /tmp/databases-are-configured
             until pg_isready -q; do sleep 1; done
             sh /var/run/configure-ess-dbs.sh
-            touch %(configured)s
+            touch /tmp/databases-are-configured
             while :; do sleep 86400 & wait; done
-          ||| % { configured: configured }],
+          |||],
           env: environment { PGHOST: 'localhost' },
-          probes: { all: l.execProbe(['test', '-e', configured]) },
+          probes: { all: l.execProbe(['test', '-e', '/tmp/databases-are-configured']) },
           mounts: [
             l.mount('updater-temp', '/tmp', readOnly=false),
             l.mount('config', '/var/run/configure-ess-dbs.sh', 'configure-dbs.sh'),

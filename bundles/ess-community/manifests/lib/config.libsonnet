@@ -12,7 +12,7 @@ function(ctx) {
 
   // Labels that change with the configuration: they roll the pods. parts: {name: anything}.
   hashLabels(parts):: lib.fromPairs([
-    ['k8s.element.io/%s-hash' % pair[0], lib.hash(pair[1])]
+    ['k8s.element.io/' + pair[0] + '-hash', lib.hash(pair[1])]
     for pair in lib.pairs(parts)
     if pair[1] != null
   ]),

@@ -40,7 +40,7 @@ function(ctx) {
       suffix: 'udp-range',
       protocol: 'UDP',
       range: [first, last],
-      ports: [{ name: 'rtc-udp-%d' % port, port: port, target: port } for port in std.range(first, last)],
+      ports: [{ name: 'rtc-udp-' + port, port: port, target: port } for port in std.range(first, last)],
     },
 
   local service(c, one, suffix, ports) =
@@ -95,7 +95,7 @@ function(ctx) {
       services: [
         if !std.objectHas(one, 'range') then service(c, one, one.suffix, one.ports)
         else [
-          service(c, one, '%s-%d' % [one.suffix, part], one.ports[part * shard:(part + 1) * shard])
+          service(c, one, one.suffix + '-' + part, one.ports[part * shard:(part + 1) * shard])
           for part in std.range(0, std.ceil(std.length(one.ports) / shard) - 1)
         ]
         for one in rows

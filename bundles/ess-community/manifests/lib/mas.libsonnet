@@ -8,7 +8,7 @@ function(ctx) {
 
   // A label that rolls pods when the password of their database changes.
   postgresLabel(component, database):: {
-    ['k8s.element.io/postgres-password-%s-hash' % std.substr(component, 0, 24)]: lib.credentialsHash([database.password]),
+    ['k8s.element.io/postgres-password-' + std.substr(component, 0, 24) + '-hash']: lib.credentialsHash([database.password]),
   },
 
   // suffix: of the Secret that holds what was given as it is; '-pre' for what runs before the objects are there.
@@ -16,7 +16,7 @@ function(ctx) {
   mas(suffix='', database=lib.masDatabase(lib.name('matrix-authentication-service' + suffix)))::
     local own = lib.name('matrix-authentication-service' + suffix);
     local key(name, field, generated=null) =
-      lib.credential('%s.privateKeys.%s' % [path, name], own, field + '_PRIVATE_KEY', generated, required=generated != null);
+      lib.credential(path + '.privateKeys.' + name, own, field + '_PRIVATE_KEY', generated, required=generated != null);
     local encryption = lib.credential(path + '.encryptionSecret', own, 'ENCRYPTION_SECRET', 'MAS_ENCRYPTION_SECRET');
     local shared = if lib.enabled.synapse then lib.masSharedSecret(own);
     local keys = [
@@ -42,7 +42,7 @@ function(ctx) {
     };
     local overrides(kind) = {
       http: {
-        public_base: 'https://%s/' % lib.ingressHost(path),
+        public_base: 'https://' + lib.ingressHost(path) + '/',
         listeners: [
           {
             name: 'web',
@@ -69,7 +69,7 @@ function(ctx) {
         kind: kind,
         homeserver: lib.serverName,
         secret_file: shared.file,
-        endpoint: 'http://%s:8008/' % lib.serviceHost('synapse'),
+        endpoint: 'http://' + lib.serviceHost('synapse') + ':8008/',
       },
       secrets: {
         encryption_file: encryption.file,

@@ -7,7 +7,7 @@ function(ctx) {
   name(suffix):: ctx.release.name + '-' + suffix,
 
   // A Service's name in the cluster's DNS, complete, so that no search list is walked.
-  serviceHost(suffix):: '%s-%s.%s.svc.%s' % [ctx.release.name, suffix, ctx.release.namespace, lib.get(values, 'clusterDomain', 'cluster.local.')],
+  serviceHost(suffix):: lib.name(suffix) + '.' + ctx.release.namespace + '.svc.' + lib.get(values, 'clusterDomain', 'cluster.local.'),
 
   app(c):: if std.objectHas(c, 'app') then c.app else c.name,
   instance(c):: lib.name(lib.app(c)),
@@ -38,7 +38,7 @@ function(ctx) {
     lib.compact({ [key]: user[key] for key in std.objectFields(user) if key != 'helm.sh/chart' && key != 'app.kubernetes.io/version' } + fixed),
 
   labels(c, extra={}):: lib.podLabels(c, extra) + {
-    'helm.sh/chart': lib.labelValue('%s-%s' % [ctx.bundle.name, ctx.bundle.version]),
+    'helm.sh/chart': lib.labelValue(ctx.bundle.name + '-' + ctx.bundle.version),
   },
 
   // metadata of an object. more: {name, labels, annotations, hook, weight}.
@@ -47,7 +47,7 @@ function(ctx) {
     local hook = lib.get(more, 'hook');
     local annotations = lib.compact(lib.get(more, 'annotations', {})) + (
       if hook == null then {} else {
-        'helm.sh/hook': '%s-install,%s-upgrade' % [hook, hook],
+        'helm.sh/hook': hook + '-install,' + hook + '-upgrade',
         'helm.sh/hook-weight': std.toString(lib.get(more, 'weight', 0)),
       }
     );

@@ -17,7 +17,7 @@ function(ctx) {
 
   credentialOf(given, path, own, key, generated=null, required=true)::
     local part(field) = lib.get(given, field);
-    local ref(secret, key) = { secret: secret, key: key, file: '/secrets/%s/%s' % [secret, key] };
+    local ref(secret, key) = { secret: secret, key: key, file: '/secrets/' + secret + '/' + key };
     if given == null || given == {} then
       if generated != null && lib.generates then ref(lib.generatedSecret, generated)
       else if required then lib.fail(path, 'is needed: give value, or secret and secretKey' + (if generated != null then ', or leave initSecrets.enabled on' else ''))
@@ -37,9 +37,9 @@ function(ctx) {
       local secret = lib.get(entry, 'configSecret');
       local key = lib.get(entry, 'configSecretKey');
       if inline != null && secret == null && key == null then
-        { secret: own, key: 'user-' + name, file: '/secrets/%s/user-%s' % [own, name], value: inline }
+        { secret: own, key: 'user-' + name, file: '/secrets/' + own + '/user-' + name, value: inline }
       else if inline == null && secret != null && key != null then
-        { secret: secret, key: key, file: '/secrets/%s/%s' % [secret, key] }
+        { secret: secret, key: key, file: '/secrets/' + secret + '/' + key }
       else lib.fail(at, 'give either config, or both configSecret and configSecretKey')
       for name in std.objectFields(map)
       if map[name] != null
@@ -92,5 +92,5 @@ function(ctx) {
   ]),
 
   // A text for render-config: the file's content as a quoted scalar.
-  readFile(credential):: '{{ readfile "%s" | quote }}' % credential.file,
+  readFile(credential):: '{{ readfile "' + credential.file + '" | quote }}',
 }

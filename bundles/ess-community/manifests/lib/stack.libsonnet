@@ -34,13 +34,13 @@ function(ctx) {
   enabledWorkers:: [
     type
     for type in std.objectFields(lib.get(values, 'synapse.workers', {}))
-    if lib.get(values, 'synapse.workers.%s.enabled' % type, false)
+    if lib.get(values, 'synapse.workers.' + type + '.enabled', false)
   ],
 
   serverName:: lib.get(values, 'serverName', lib.fail('serverName', 'is needed')),
 
   // https://HOST of a component's Ingress.
-  publicUrl(path):: '%s://%s' % [lib.scheme(lib.get(values, path + '.ingress', {})), lib.ingressHost(path)],
+  publicUrl(path):: lib.scheme(lib.get(values, path + '.ingress', {})) + '://' + lib.ingressHost(path),
 
   local family = lib.get(values, 'networking.ipFamily', 'dual-stack'),
   ipFamily:: family,

@@ -4,7 +4,7 @@ function(ctx)
   local l = (import 'lib.libsonnet')(ctx);
   local on = l.enabled;
   local values = ctx.values;
-  local worker(name) = l.get(values, 'synapse.workers.%s.enabled' % name, false);
+  local worker(name) = l.get(values, 'synapse.workers.' + name + '.enabled', false);
 
   local needsHost = [
     [on.elementAdmin, 'elementAdmin'],
@@ -14,7 +14,7 @@ function(ctx)
     [on.synapse, 'synapse'],
   ];
 
-  local place(database) = '%s:%d/%s' % [database.host, database.port, database.database];
+  local place(database) = database.host + ':' + database.port + '/' + database.database;
   local shared =
     on.synapse && on.mas
     && !l.get(values, 'postgres.enabled', true)
@@ -42,7 +42,7 @@ function(ctx)
 
   local rules =
     [
-      [need[0] && l.get(values, need[1] + '.ingress.host') == null, need[1] + '.ingress.host', 'is needed while %s.enabled is true' % need[1]]
+      [need[0] && l.get(values, need[1] + '.ingress.host') == null, need[1] + '.ingress.host', 'is needed while ' + need[1] + '.enabled is true']
       for need in needsHost
     ] + [
       [on.hookshot && !on.synapse && l.get(values, 'hookshot.ingress.host') == null, 'hookshot.ingress.host', 'is needed while synapse.enabled is false'],
