@@ -56,7 +56,7 @@ static int add_entry(struct copy *c, const struct oci_descriptor *d, struct eb_e
 
 	if (r < 0)
 		return r;
-	it->full_name = full != NULL;
+	it->full_name = full || (name && place_is_whole_name(name));
 	it->name = full ? eb_xstrdup(full) : name ? eb_xstrdup(name) : NULL;
 	return 0;
 }
@@ -237,6 +237,10 @@ static int load_graphs(struct copy *c, struct eb_error **err)
 
 		r = c->platform ? load_platform(c, it, err)
 				: oci_graph_load(&c->source, &it->root, &it->graph, err);
+		if (r == -EB_E_NOT_FOUND && !c->platform)
+			return eb_hint(err, r,
+				       "if other platforms of an index are missing, --platform "
+				       "OS/ARCH copies one that is there");
 	}
 	return r;
 }

@@ -92,7 +92,7 @@ static void list_images(const struct copy *c, struct bnd_image_in *images)
 		images[i] = (struct bnd_image_in){
 			.graph = &it->graph,
 			.name = c->to.name ? c->to.name : it->name,
-			.full_name = !c->to.name && it->full_name,
+			.full_name = c->to.name ? place_is_whole_name(c->to.name) : it->full_name,
 			.index = it->index.text ? &it->index : NULL,
 		};
 	}

@@ -34,6 +34,15 @@ static bool is_host(const char *s, size_t n)
 	return memchr(s, '.', n) || memchr(s, ':', n) || (n == 9 && memcmp(s, "localhost", n) == 0);
 }
 
+bool place_is_whole_name(const char *name)
+{
+	EB_CLEANUP(oci_ref_release_p) struct oci_ref ref = { .host = NULL };
+	const char *slash = strchr(name, '/');
+
+	return slash && is_host(name, (size_t)(slash - name)) &&
+	       oci_ref_parse(name, &ref, NULL) >= 0 && (ref.tag || ref.digest.text[0]);
+}
+
 /* Letters and digits, parted by single '.', '_' or '-' (containerd, pkg/identifiers). */
 static bool is_namespace(const char *s, size_t n)
 {

@@ -23,5 +23,7 @@ struct place {
 };
 void place_release(struct place *p);
 EB_DEFINE_RELEASE(struct place, place_release)
+/* Is it a reference in full, with host and tag or digest, that needs no guessing? */
+bool place_is_whole_name(const char *name);
 /* Errors: EB_E_USAGE, EB_E_UNSUPPORTED. */
 int place_parse(const char *text, struct place *ret, struct eb_error **err) EB_MUST_CHECK;

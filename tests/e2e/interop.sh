@@ -1,7 +1,7 @@
 #!/bin/bash
 # interop.sh [BUNDLE]: images to and from where others keep them, in archives: `docker save`'s, for air gaps.
 # skopeo, podman and containerd read what `copy` writes, and it reads what they write.
-# PARTS="docker podman containerd" picks some.
+# PARTS="docker podman dockerd containerd" picks some.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-ctr.sh"
 need python3 skopeo jq
@@ -23,6 +23,12 @@ in_list() { tar -xOf "$1" manifest.json | jq -r "$2"; }
 # ids FILE: the image IDs (digests of the configurations) in an archive of `docker save`
 ids() { in_list "$1" '.[].Config' | sed 's/\.json$//; s,.*/,,' | sort; }
 
+negate() { ! "$@"; }
+# The manifest of an image for the platform that this machine is not.
+other_platform() {
+	tar -xOf "$BUNDLE" "blobs/sha256/${DIGEST#sha256:}" | jq -r --arg a "$ARCH" '.manifests[] | select(.platform.architecture != $a) | .digest'
+}
+
 # --- archives of `docker save` ---
 test_docker() {
 	check_match "all images of a bundle into an archive of docker save" "only linux/$ARCH.* other digests" \
@@ -41,6 +47,13 @@ test_docker() {
 	check_rc "what is not there: 4" 4 copy "docker-archive:$T/all.tar:r.example.org/x:1" "oci:$T/x"
 	check "by its number" copy "docker-archive:$T/all.tar:@1" "oci:$T/second:x"
 
+	# A layout that lacks a platform, as some tools copy them.
+	copy "bundle:$BUNDLE:$REF" "oci:$T/sparse:x" >/dev/null
+	rm "$T/sparse/blobs/$(other_platform | tr : /)"
+	check_rc "an index without one of its platforms: 4" 4 copy "oci:$T/sparse:x" "oci-archive:$T/x.tar"
+	check_match "says what can be copied" 'hint:.*--platform' negate "$ESS" copy "oci:$T/sparse:x" "oci-archive:$T/x.tar"
+	check "one platform of it" copy "oci:$T/sparse:x" "oci-archive:$T/x.tar" --platform "linux/$ARCH"
+
 	check_match "skopeo reads it" '"Layers": \[' skopeo inspect "docker-archive:$T/all.tar:$REF"
 	check "skopeo copies out of it" skopeo copy -q "docker-archive:$T/all.tar:$REF" "docker-archive:$T/skopeo.tar:$REF"
 	check "we read what it wrote" copy "docker-archive:$T/skopeo.tar" "docker-archive:$T/back.tar"
@@ -54,24 +67,77 @@ test_docker() {
 }
 
 # --- podman ---
-pod() { podman --root "$T/podman" --runroot "$T/podman-run" --storage-driver vfs --cgroup-manager cgroupfs "$@"; }
+# Without overlay mounts every layer is a whole copy of those below.
+[ "$(CTR=$T ctr_snapshotter)" = overlayfs ] && LAYERS=overlay || LAYERS=vfs
+pod() { podman --root "$T/podman" --runroot "$T/podman-run" --storage-driver "$LAYERS" --cgroup-manager cgroupfs "$@"; }
+podman_down() { umount "$T/podman/overlay" 2>/dev/null; }
+two_images() { # $T/some.tar, with $some
+	local name
+	for name in "${some[@]}"; do
+		copy "bundle:$BUNDLE:$name" "oci:$T/some:$name" || return
+	done
+	copy "oci:$T/some" "docker-archive:$T/some.tar"
+}
 podman_ids() { pod images --no-trunc --format '{{.ID}}' | sed 's/^sha256://' | sort; }
 test_podman() {
 	local some
-	[ -e "$T/all.tar" ] || copy "$BUNDLE" "docker-archive:$T/all.tar"
 	command -v podman >/dev/null || { skip "podman" "no podman; apt-get install podman"; return; }
 	note "$(podman --version)"
+	at_exit podman_down
 	mapfile -t some < <(head -n 2 "$T/images" | cut -d' ' -f2)
-	check "podman load takes all images" pod load -q -i "$T/all.tar"
-	check_equal "under their IDs" "$(ids "$T/all.tar")" "$(podman_ids)"
+	check "two images, one by one into a layout, keep their names" two_images
+	check "podman load takes them" pod load -q -i "$T/some.tar"
+	check_equal "under their IDs" "$(ids "$T/some.tar")" "$(podman_ids)"
 	check "podman save" pod save -q --format docker-archive -o "$T/podman.tar" "$REF"
 	check "is read" copy "docker-archive:$T/podman.tar" "docker-archive:$T/back.tar"
-	check "gives the same bytes as our own" cmp "$T/back.tar" <("$ESS" copy -q "docker-archive:$T/all.tar:$REF" "docker-archive:$T/own.tar" >/dev/null; cat "$T/own.tar")
+	check "gives the same bytes as our own" cmp "$T/back.tar" <(copy "bundle:$BUNDLE:$REF" "docker-archive:$T/own.tar" >/dev/null; cat "$T/own.tar")
 	check "podman save, several images and old links" pod save -q -m --format docker-archive -o "$T/several.tar" "${some[@]}"
 	check "are read" copy "docker-archive:$T/several.tar" "oci-archive:$T/several-oci.tar"
 	check_equal "all of them" "${#some[@]}" "$(tar -xOf "$T/several-oci.tar" index.json | jq '.manifests | length')"
 	check "podman saves a layout" pod save -q --format oci-archive -o "$T/podman-oci.tar" "$REF"
 	check "is read" copy "oci-archive:$T/podman-oci.tar" "oci:$T/from-podman:x"
+}
+
+# --- docker, in namespaces of its own: nothing of it touches the machine's network or mounts ---
+DOCKER_INIT='
+mount -t tmpfs tmpfs /run || exit 1
+ip link set lo up || exit 1
+exec dockerd --host "unix://$1/sock" --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --iptables=false \
+	--ip6tables=false --bridge=none --storage-driver "$2"
+'
+dock() { docker --host "unix://$T/docker/sock" "$@"; }
+dockerd_down() { # kills unshare, and with it all in its namespaces
+	[ -n "${HELPERS[dockerd]:-}" ] || return 0
+	kill -KILL "${HELPERS[dockerd]}" 2>/dev/null
+	wait "${HELPERS[dockerd]}" 2>/dev/null
+	unset "HELPERS[dockerd]"
+}
+test_dockerd() {
+	local programs some driver=vfs
+	[ "$(id -u)" = 0 ] || { skip "docker" "needs root"; return; }
+	if ! programs=$("$ROOT/tests/e2e/tools/get-docker.sh" 2>"$T/get-docker.log"); then
+		skip "docker" "Debian's docker.io cannot be fetched: $(tail -n 1 "$T/get-docker.log")"
+		return
+	fi
+	PATH=$programs:$PATH
+	mapfile -t some < <(head -n 2 "$T/images" | cut -d' ' -f2)
+	mkdir -p "$T/docker"
+	[ "$LAYERS" = vfs ] || driver=overlay2
+	at_exit dockerd_down
+	start dockerd unshare --mount --propagation private --net --pid --fork --kill-child --mount-proc bash -c "$DOCKER_INIT" init "$T/docker" "$driver"
+	wait_for 30 dock version || bail "dockerd did not come up" "$T/dockerd.log"
+	note "docker $(dock version --format '{{.Server.Version}}')"
+	check "one image for docker" copy "bundle:$BUNDLE:${some[0]}" "docker-archive:$T/load.tar"
+	check_match "docker load takes it" "^Loaded image: ${some[0]}\$" dock load -i "$T/load.tar"
+	check_equal "under its ID" "$(ids "$T/load.tar")" "$(dock images --quiet --no-trunc | sed 's/^sha256://')"
+	check "and another" copy "bundle:$BUNDLE:${some[1]}" "docker-archive:$T/load2.tar:r.example.org/x/y:1"
+	check_match "under a name that it was given" '^Loaded image: r.example.org/x/y:1$' dock load -i "$T/load2.tar"
+	check "docker save" dock save -o "$T/docker.tar" "${some[0]}" r.example.org/x/y:1
+	check "is read" copy "docker-archive:$T/docker.tar" "docker-archive:$T/back.tar"
+	check_equal "with both" "$(cat <(ids "$T/load.tar") <(ids "$T/load2.tar") | sort)" "$(ids "$T/back.tar")"
+	check "one of them" copy "docker-archive:$T/docker.tar:${some[0]}" "docker-archive:$T/back.tar"
+	check "gives the same bytes as our own" cmp "$T/load.tar" "$T/back.tar"
+	dockerd_down
 }
 
 # --- containerd: archives for air gaps, and its own store ---
@@ -143,13 +209,7 @@ test_containerd() {
 	check_rc "a name without a host: 2" 2 copy "bundle:$BUNDLE:$REF" containerd:redis:7
 	ctr_down
 }
-negate() { ! "$@"; }
-# The manifest of an image for the platform that this machine is not.
-other_platform() {
-	tar -xOf "$BUNDLE" "blobs/sha256/${DIGEST#sha256:}" | jq -r --arg a "$ARCH" '.manifests[] | select(.platform.architecture != $a) | .digest'
-}
-
-for part in ${PARTS:-docker podman containerd}; do
+for part in ${PARTS:-docker podman dockerd containerd}; do
 	"test_$part"
 done
 finish

@@ -79,3 +79,17 @@ TEST(place, parse_refuses_what_is_no_place)
 	CHECK_FAIL(place_parse("docker-archive:", &p, &e), EB_E_USAGE, "names no file", e);
 	CHECK_FAIL(place_parse("docker-daemon:x", &p, &e), EB_E_UNSUPPORTED, "docker-daemon:", e);
 }
+
+TEST(place, whole_names_have_host_and_version)
+{
+	CHECK(place_is_whole_name("r.example.org/x:1"));
+	CHECK(place_is_whole_name("localhost/x:1"));
+	CHECK(place_is_whole_name(
+		"h:5000/x@sha256:"
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"));
+	CHECK(!place_is_whole_name("1"));
+	CHECK(!place_is_whole_name("redis:7"));
+	CHECK(!place_is_whole_name("library/redis:7"));
+	CHECK(!place_is_whole_name("r.example.org/x"));
+	CHECK(!place_is_whole_name("r.example.org/UPPER:1"));
+}
