@@ -38,6 +38,8 @@ TEST(pattern, matches_the_whole_text)
 		{ "/(8|9)\\.0(-alpine)?/", "9.0-alpine", "9.0-slim" },
 		{ "/v[0-9]{1,3}/", "v123", "v1234" },
 		{ "/.*/", "x", NULL },
+		{ "/[[:digit:]]+(\\.[[:digit:]]+){1,3}(-[a-z]+[0-9]*)?/", "1.2.3-rc1", "1" },
+		{ "/[]+{]+/", "]+{", "a" },
 	};
 
 	for (size_t i = 0; i < EB_ARRAY_LEN(cases); i++) {
@@ -80,9 +82,16 @@ TEST(pattern, init_refuses_what_cannot_be_right)
 	CHECK_FAIL(mir_pattern_init("/8(/", &p, &e), EB_E_FORMAT, "pattern '/8(/'", e);
 	CHECK_FAIL(mir_pattern_init("/(a)\\1/", &p, &e), EB_E_UNSUPPORTED, "back references", e);
 	CHECK_FAIL(mir_pattern_init("/((a{50}){50}){50}/", &p, &e), EB_E_UNSUPPORTED,
-		   "more than 256", e);
+		   "more than 2000", e);
 	CHECK_FAIL(mir_pattern_init("/a{99999999999999999999}/", &p, &e), EB_E_UNSUPPORTED,
-		   "more than 256", e);
+		   "more than 2000", e);
+	CHECK_FAIL(mir_pattern_init("/a++/", &p, &e), EB_E_FORMAT, "a repeat of a repeat", e);
+	CHECK_FAIL(mir_pattern_init("/a)|(b/", &p, &e), EB_E_FORMAT, "')' without '('", e);
+	CHECK_FAIL(mir_pattern_init("a b", &p, &e), EB_E_FORMAT, "without blanks", e);
+	CHECK_FAIL(mir_pattern_init("/(((((((((((a+)+)+)+)+)+)+)+)+)+)+)/", &p, &e),
+		   EB_E_UNSUPPORTED, "repeats of repeats", e);
+	CHECK_FAIL(mir_pattern_init("/((((((((((((((((((((a))))))))))))))))))))/", &p, &e),
+		   EB_E_UNSUPPORTED, "more than 16 groups", e);
 	memset(longer, 'a', sizeof(longer));
 	longer[sizeof(longer) - 1] = '\0';
 	CHECK_FAIL(mir_pattern_init(longer, &p, &e), EB_E_LIMIT, "expected 1 to 256", e);

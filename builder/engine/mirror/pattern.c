@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+enum { MAX_GROUPS = 16 };
+
 void mir_pattern_release(struct mir_pattern *p)
 {
 	if (p->regex)
@@ -68,35 +70,137 @@ static bool glob(const char *p, const char *s)
 	return !*p;
 }
 
-/* The C library's matcher needs exponential time or memory for some expressions. */
+/* The C library makes a copy of what '+' and '{n}' repeat, and copies of copies when those are
+ * repeated again, so a line of them is more than fits into memory. How many nodes it will make: */
+struct sizes {
+	uint64_t all[MAX_GROUPS + 1];  /* of each open group, and of the expression around them */
+	uint64_t last[MAX_GROUPS + 1]; /* of what a repeat would repeat */
+	size_t depth;
+	bool repeated;	   /* a repeat came last */
+	const char *wrong; /* what must not be; NULL = nothing */
+};
+
+static void add_atom(struct sizes *s, uint64_t n)
+{
+	s->last[s->depth] = n;
+	s->all[s->depth] += n;
+	s->repeated = false;
+}
+
+static void repeat(struct sizes *s, uint64_t times)
+{
+	if (s->repeated)
+		s->wrong = "a repeat of a repeat ('+*')";
+	s->repeated = true;
+	if (times < 2)
+		return;
+	s->all[s->depth] += s->last[s->depth] * (times - 1);
+	s->last[s->depth] *= times;
+}
+
+/* The end of "[...]" in a regular expression, where "[:alpha:]" is a member; or the text's end. */
+static const char *bracket_end(const char *p)
+{
+	p++;
+	if (*p == '^')
+		p++;
+	if (*p == ']')
+		p++;
+	for (; *p && *p != ']'; p++)
+		if (*p == '[' && p[1] && strchr(":.=", p[1])) {
+			const char close[] = { p[1], ']', '\0' };
+			const char *end = strstr(p + 2, close);
+
+			if (!end)
+				return p + strlen(p);
+			p = end + 1;
+		}
+	return p;
+}
+
+/* "{2}", "{2,5}", "{2,}"; *p is put on its last character. */
+static uint64_t take_times(const char **p)
+{
+	uint64_t now = 0, most = 1;
+
+	for (; (*p)[1] && **p != '}'; (*p)++) {
+		char c = (*p)[1];
+
+		if (c >= '0' && c <= '9' && now <= MIR_PATTERN_MAX_NODES)
+			now = now * 10 + (uint64_t)(c - '0');
+		else if (c == ',' || c == '}')
+			most = now > most ? now : most;
+		if (c == ',')
+			now = 0;
+	}
+	return most + 1; /* "{2,}" is twice and a loop */
+}
+
+/* One element of the expression; *p is put on its last character. False: too many groups. */
+static bool measure(struct sizes *s, const char **p)
+{
+	switch (**p) {
+	case '\\':
+		*p += (*p)[1] != '\0';
+		add_atom(s, 1);
+		break;
+	case '[':
+		*p = bracket_end(*p);
+		*p -= !**p;
+		add_atom(s, 1);
+		break;
+	case '(':
+		if (s->depth == MAX_GROUPS)
+			return false;
+		s->depth++;
+		s->repeated = false;
+		s->all[s->depth] = s->last[s->depth] = 0;
+		break;
+	case ')':
+		if (s->depth == 0) {
+			s->wrong = "')' without '('"; /* it would end our own group */
+			break;
+		}
+		s->depth--;
+		add_atom(s, s->all[s->depth + 1] + 1);
+		break;
+	case '+':
+		repeat(s, 2);
+		break;
+	case '{':
+		repeat(s, take_times(p));
+		break;
+	case '*':
+	case '?':
+		repeat(s, 1);
+		break;
+	default:
+		add_atom(s, 1);
+		break;
+	}
+	return true;
+}
+
 static int check_regex(const char *text, struct eb_error **err)
 {
-	uint64_t repeats = 1;
+	struct sizes s = { .depth = 0 };
 
 	for (const char *p = text; *p; p++) {
-		uint64_t most = 0;
-
 		if (*p == '\\' && p[1] >= '1' && p[1] <= '9')
 			return eb_throw(err, EB_E_UNSUPPORTED,
 					"pattern '%s': back references (\\%c) are not supported",
 					text, p[1]);
-		if (*p == '\\' && p[1]) {
-			p++;
-			continue;
-		}
-		if (*p != '{')
-			continue;
-		for (; p[1] && p[1] != '}'; p++) {
-			if (p[1] == ',')
-				most = 0;
-			else if (p[1] >= '0' && p[1] <= '9' && most <= MIR_PATTERN_MAX_REPEATS)
-				most = most * 10 + (uint64_t)(p[1] - '0');
-		}
-		repeats *= most ? most : 1;
-		if (repeats > MIR_PATTERN_MAX_REPEATS)
+		if (!measure(&s, &p))
 			return eb_throw(err, EB_E_UNSUPPORTED,
-					"pattern '%s': repeats of all in all more than %d", text,
-					MIR_PATTERN_MAX_REPEATS);
+					"pattern '%s': more than %d groups inside one another",
+					text, MAX_GROUPS);
+		if (s.wrong)
+			return eb_throw(err, EB_E_FORMAT, "pattern '%s': %s", text, s.wrong);
+		if (s.all[s.depth] > MIR_PATTERN_MAX_NODES)
+			return eb_throw(err, EB_E_UNSUPPORTED,
+					"pattern '%s': it has repeats of repeats; all repeats "
+					"written out have more than %d parts",
+					text, MIR_PATTERN_MAX_NODES);
 	}
 	return 0;
 }
@@ -136,6 +240,10 @@ int mir_pattern_init(const char *text, struct mir_pattern *ret, struct eb_error 
 		return eb_throw(err, *text ? EB_E_LIMIT : EB_E_FORMAT,
 				"a pattern of %zu bytes, expected 1 to %d", strlen(text),
 				MIR_PATTERN_MAX_BYTES);
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f)
+			return eb_throw(err, EB_E_FORMAT,
+					"a pattern has printable characters without blanks");
 	if (*text == '/') {
 		p.literal = false;
 		r = compile(text, &p, err);

@@ -7,7 +7,7 @@
 
 struct eb_error;
 
-enum { MIR_PATTERN_MAX_BYTES = 256, MIR_PATTERN_MAX_REPEATS = 256 };
+enum { MIR_PATTERN_MAX_BYTES = 256, MIR_PATTERN_MAX_NODES = 2000 };
 
 struct mir_pattern {
 	char *text;
