@@ -232,7 +232,7 @@ static int give_blob(void *ctx, const struct oci_descriptor *d, uint64_t offset,
 	autofd int fd = -1;
 
 	if (strcmp(d->media_type, OCI_MT_EMPTY) == 0) {
-		*ret = eb_reader_mem("{}" + offset, 2 - (size_t)offset);
+		*ret = eb_reader_mem(&"{}"[offset], 2 - (size_t)offset);
 		return 0;
 	}
 	if (x->blobs_of)
