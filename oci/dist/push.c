@@ -262,6 +262,17 @@ static bool had_before(const struct push *p, const struct work *w, size_t i)
 	return false;
 }
 
+/* What the caller knows of a blob that the first repository lacks. */
+static const char *mount_from(const struct push *p, const struct oci_push_target *home,
+			      const struct oci_descriptor *d)
+{
+	const char *from = home->from_repo;
+
+	if (!from && p->o->where)
+		from = p->o->where(p->o->where_ctx, &d->digest);
+	return from && strcmp(from, home->repo) != 0 ? from : NULL;
+}
+
 static int work_one(void *ctx, size_t i, struct eb_error **err)
 {
 	struct push *p = ctx;
@@ -277,7 +288,7 @@ static int work_one(void *ctx, size_t i, struct eb_error **err)
 		count_blob(p, w->d, &p->res.blobs_there, 0);
 	} else if (r == -EB_E_NOT_FOUND) {
 		eb_error_free(e);
-		r = put_blob(p, w->d, home->repo, home->from_repo, err);
+		r = put_blob(p, w->d, home->repo, mount_from(p, home, w->d), err);
 	} else {
 		r = eb_error_forward(err, e);
 	}

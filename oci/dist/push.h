@@ -25,6 +25,10 @@ struct oci_push_options {
 	struct eb_pool *pool; /* so many requests at once */
 	struct eb_progress *progress;
 	bool plan; /* look only; the result says what would be sent */
+	/* A repository of the registry that may have a blob which its target lacks, to mount it
+	 * from; NULL = none is known. Called by several threads; may be NULL itself. */
+	const char *(*where)(void *ctx, const struct oci_digest *d);
+	void *where_ctx;
 };
 
 struct oci_push_result {

@@ -73,14 +73,18 @@ TEST(mux, parts_come_from_where_their_image_is)
 	place_init(&b, "two");
 	from_b.ctx = &b;
 	all = mir_mux_source(m);
-	mir_mux_add(m, &a.root.digest, &from_a, NULL);
-	mir_mux_add(m, &b.root.digest, &from_b, NULL);
+	mir_mux_add(m, &a.root.digest, &from_a, NULL, "a");
+	mir_mux_add(m, &b.root.digest, &from_b, NULL, "b");
 	CHECK_FAIL(all.blob(all.ctx, &b.layer, 0, &in, &e), EB_E_NOT_FOUND, "nothing lists sha256",
 		   e);
 	CHECK_OK(all.text(all.ctx, &b.root, &text, &e), e);
 	CHECK_OK(all.blob(all.ctx, &b.layer, 0, &in, &e), e);
 	CHECK_INT(a.asked, 0);
 	CHECK_INT(b.asked, 1);
+	CHECK(!mir_mux_repo(m, &b.layer.digest));
+	mir_mux_settle(m);
+	CHECK_STR(mir_mux_repo(m, &b.layer.digest), "b");
+	CHECK(!mir_mux_repo(m, &a.layer.digest));
 	a.absent = true;
 	CHECK_INT(all.text(all.ctx, &a.root, &text, &e), OCI_SOURCE_ABSENT);
 }
@@ -96,7 +100,7 @@ TEST(mux, a_document_made_here_is_not_asked_for)
 
 	place_init(&a, "one");
 	a.absent = true;
-	mir_mux_add(m, &a.root.digest, &from, a.text);
+	mir_mux_add(m, &a.root.digest, &from, a.text, NULL);
 	CHECK_OK(all.text(all.ctx, &a.root, &text, &e), e);
 	CHECK_STR(text, a.text);
 	CHECK_OK(all.blob(all.ctx, &a.layer, 0, &in, &e), e);
@@ -115,7 +119,7 @@ TEST(mux, many_are_found_again)
 		struct oci_digest d;
 
 		oci_digest_of(&i, sizeof(i), &d);
-		mir_mux_add(m, &d, &from, NULL);
+		mir_mux_add(m, &d, &from, NULL, "x");
 	}
 	for (unsigned int i = 0; i < 5000; i++) {
 		struct oci_descriptor d = { .size = 1 };

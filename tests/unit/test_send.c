@@ -77,6 +77,26 @@ TEST(send, one_that_fails_does_not_hinder_the_others)
 	CHECK(strchr(mirror_statuses(&x), 'f'));
 }
 
+/* More than one push takes; what all have is sent once and mounted where it is needed. */
+TEST(send, many_share_what_was_sent_for_others)
+{
+	EB_AUTOBUF(list, 65536);
+	AUTOMIRROR(x);
+
+	eb_buf_adds(&list, "to: TO\nimages:\n");
+	for (int i = 0; i < 70; i++) {
+		autofree char *repo = eb_xasprintf("r%d", i);
+
+		mirror_manifest(&x, repo, "1", "amd64", repo);
+		eb_buf_addf(&list, "- {from: FROM/%s, tags: \"1\"}\n", repo);
+	}
+	mirror_send(&x, eb_buf_str(&list));
+	CHECK_INT(strspn(mirror_statuses(&x), "d"), 63);
+	/* The base, the configuration, and a layer of each. */
+	CHECK_INT(x.sum.blobs_sent, 2 + 70);
+	CHECK_INT(x.sum.blobs_mounted, 2 * 69);
+}
+
 TEST(send, plan_changes_nothing)
 {
 	const struct mir_send_options o = { .plan = true };

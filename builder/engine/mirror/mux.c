@@ -8,13 +8,15 @@
 struct entry {
 	struct oci_digest digest; /* "" = free */
 	const struct oci_source *source;
-	const char *text;
+	const char *text, *repo;
+	unsigned int round;
 };
 
 struct mir_mux {
 	pthread_mutex_t lock;
 	struct entry *table; /* open addressing; n_table is a power of two */
 	size_t n, n_table;
+	unsigned int round; /* how often it was settled */
 };
 
 enum { FIRST_TABLE = 256 };
@@ -73,7 +75,7 @@ static void grow(struct mir_mux *m)
 }
 
 static void add(struct mir_mux *m, const struct oci_digest *d, const struct oci_source *src,
-		const char *text)
+		const char *text, const char *repo)
 {
 	struct entry *e;
 
@@ -84,16 +86,35 @@ static void add(struct mir_mux *m, const struct oci_digest *d, const struct oci_
 	e = find(m, d->text);
 	if (e->digest.text[0])
 		return;
-	*e = (struct entry){ *d, src, text };
+	*e = (struct entry){ *d, src, text, repo, m->round };
 	m->n++;
 }
 
 void mir_mux_add(struct mir_mux *m, const struct oci_digest *d, const struct oci_source *src,
-		 const char *text)
+		 const char *text, const char *repo)
 {
 	pthread_mutex_lock(&m->lock);
-	add(m, d, src, text);
+	add(m, d, src, text, repo);
 	pthread_mutex_unlock(&m->lock);
+}
+
+void mir_mux_settle(struct mir_mux *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->round++;
+	pthread_mutex_unlock(&m->lock);
+}
+
+const char *mir_mux_repo(struct mir_mux *m, const struct oci_digest *d)
+{
+	struct entry e;
+
+	pthread_mutex_lock(&m->lock);
+	e = *find(m, d->text);
+	if (e.round == m->round)
+		e.repo = NULL;
+	pthread_mutex_unlock(&m->lock);
+	return e.repo;
 }
 
 static int look_up(struct mir_mux *m, const struct oci_descriptor *d, struct entry *ret,
@@ -108,7 +129,7 @@ static int look_up(struct mir_mux *m, const struct oci_descriptor *d, struct ent
 }
 
 /* From now on it is known where the parts of this document are. */
-static int learn(struct mir_mux *m, const char *text, size_t n, const struct oci_source *src,
+static int learn(struct mir_mux *m, const char *text, size_t n, const struct entry *e,
 		 struct eb_error **err)
 {
 	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest doc = { .media_type = NULL };
@@ -118,9 +139,9 @@ static int learn(struct mir_mux *m, const char *text, size_t n, const struct oci
 		return r;
 	pthread_mutex_lock(&m->lock);
 	if (!doc.is_index)
-		add(m, &doc.config.digest, src, NULL);
+		add(m, &doc.config.digest, e->source, NULL, e->repo);
 	for (size_t i = 0; i < doc.n_items; i++)
-		add(m, &doc.items[i].digest, src, NULL);
+		add(m, &doc.items[i].digest, e->source, NULL, e->repo);
 	pthread_mutex_unlock(&m->lock);
 	return 0;
 }
@@ -139,7 +160,7 @@ static int mux_text(void *ctx, const struct oci_descriptor *d, char **ret, struc
 		r = e.source->text(e.source->ctx, d, &text, err);
 	if (r < 0 || r == OCI_SOURCE_ABSENT)
 		return r;
-	r = learn(ctx, text, d->size, e.source, err);
+	r = learn(ctx, text, d->size, &e, err);
 	if (r < 0)
 		return r;
 	*ret = EB_TAKE_PTR(text);

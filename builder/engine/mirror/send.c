@@ -17,22 +17,21 @@ struct send {
 	struct oci_registry *registry;
 	const struct mir_send_options *o;
 	struct oci_push_result *res;
+	struct mir_mux *mux; /* of all that was sent so far */
 	/* What the pushes show: not those that have nothing to send. */
 	struct eb_progress progress;
 };
 
-struct mir_mux *mir_mux_of(struct mir_item *const *items, size_t n)
+void mir_mux_add_items(struct mir_mux *m, struct mir_item *const *items, size_t n)
 {
-	struct mir_mux *m = mir_mux_new();
-
 	for (size_t i = 0; i < n; i++) {
 		const struct mir_item *it = items[i];
 
-		mir_mux_add(m, &it->root.digest, &it->origin->source, it->text);
+		mir_mux_add(m, &it->root.digest, &it->origin->source, it->text, it->repo);
 		for (size_t k = 0; k < it->n_attached; k++)
-			mir_mux_add(m, &it->attached[k].desc.digest, &it->origin->source, NULL);
+			mir_mux_add(m, &it->attached[k].desc.digest, &it->origin->source, NULL,
+				    it->repo);
 	}
-	return m;
 }
 
 /* ---- progress ---- */
@@ -112,19 +111,28 @@ static struct oci_push_target root_target(const struct send *s, const struct mir
 					 .from_repo = mount_from(s, it) };
 }
 
-/* What hangs on the images first, then the images: whoever sees a tag can check its signature. */
-static int push(struct send *s, struct mir_item *const *items, size_t n, struct eb_error **err)
+/* A repository that got this blob from an earlier push. */
+static const char *sent_to(void *ctx, const struct oci_digest *d)
 {
-	EB_CLEANUP(mir_mux_free_p) struct mir_mux *mux = mir_mux_of(items, n);
+	return mir_mux_repo(ctx, d);
+}
+
+/* What hangs on the images first, then the images: whoever sees a tag can check its signature. */
+static int push(struct send *s, struct mir_mux *mux, struct mir_item *const *items, size_t n,
+		struct eb_error **err)
+{
 	const struct oci_source src = mir_mux_source(mux);
 	const struct oci_push_options o = { .pool = s->net->pool,
 					    .progress = &s->progress,
-					    .plan = s->o->plan };
+					    .plan = s->o->plan,
+					    .where = sent_to,
+					    .where_ctx = s->mux };
 	autofree struct oci_push_target *attached = NULL, *roots = NULL;
 	struct oci_push_result a = { .documents = 0 }, b = { .documents = 0 };
 	size_t n_attached = 0;
 	int r;
 
+	mir_mux_add_items(mux, items, n);
 	for (size_t i = 0; i < n; i++)
 		n_attached += items[i]->n_attached;
 	attached = eb_xcalloc(n_attached + 1, sizeof(*attached));
@@ -156,9 +164,11 @@ static int push(struct send *s, struct mir_item *const *items, size_t n, struct 
 static void push_each(struct send *s, struct mir_item *const *items, size_t n, bool *ret_stop)
 {
 	for (size_t i = 0; i < n; i++) {
+		/* Not the common one: it may know a blob from where it cannot be had. */
+		EB_CLEANUP(mir_mux_free_p) struct mir_mux *mux = mir_mux_new();
 		struct eb_error *e = NULL, *gone = NULL;
 
-		if (push(s, &items[i], 1, &e) >= 0)
+		if (push(s, mux, &items[i], 1, &e) >= 0)
 			continue;
 		if (e->code == EB_E_NETWORK && oci_registry_ping(s->registry, &gone) < 0) {
 			for (size_t k = i; k < n; k++)
@@ -199,7 +209,7 @@ static int send_to_registry(struct send *s, struct mir_items *items, struct eb_e
 		size_t now = n - i < step ? n - i : step;
 		struct eb_error *e = NULL;
 
-		if (push(s, &todo[i], now, &e) < 0) {
+		if (push(s, s->mux, &todo[i], now, &e) < 0) {
 			if (now > 1 && !s->o->fail_fast)
 				push_each(s, &todo[i], now, &stop);
 			else
@@ -207,6 +217,7 @@ static int send_to_registry(struct send *s, struct mir_items *items, struct eb_e
 			stop |= s->o->fail_fast;
 		}
 		eb_error_free(e);
+		mir_mux_settle(s->mux);
 		if (!s->o->plan && s->o->done)
 			r = s->o->done(s->o->ctx, err);
 	}
@@ -217,7 +228,9 @@ int mir_send(const struct mir_list *l, const struct mir_net *net, struct oci_reg
 	     struct mir_items *items, const struct mir_send_options *o, struct oci_push_result *ret,
 	     struct eb_error **err)
 {
+	EB_CLEANUP(mir_mux_free_p) struct mir_mux *mux = mir_mux_new();
 	struct send s = { .l = l,
+			  .mux = mux,
 			  .net = net,
 			  .registry = registry,
 			  .o = o,

@@ -5,6 +5,8 @@
 #include "dist/push.h"
 #include "mirror/gather.h"
 
+struct mir_mux;
+
 struct mir_send_options {
 	bool plan;	/* look only */
 	bool fail_fast; /* leave the rest when one fails */
@@ -25,5 +27,5 @@ int mir_send(const struct mir_list *l, const struct mir_net *net, struct oci_reg
 int mir_send_layout(const struct mir_list *l, const struct mir_net *net, struct mir_items *items,
 		    const struct mir_send_options *o, struct oci_push_result *ret,
 		    struct eb_error **err) EB_MUST_CHECK;
-/* A source that has all of items[first..last): EB_CLEANUP(mir_mux_free_p). */
-struct mir_mux *mir_mux_of(struct mir_item *const *items, size_t n);
+/* Inside mir_send(): let m find all of these images. */
+void mir_mux_add_items(struct mir_mux *m, struct mir_item *const *items, size_t n);

@@ -161,12 +161,14 @@ static void count(struct send *s, const struct images *im)
 static int write_images(struct send *s, struct mir_item *const *items, size_t n,
 			struct eb_error **err)
 {
-	EB_CLEANUP(mir_mux_free_p) struct mir_mux *mux = mir_mux_of(items, n);
+	EB_CLEANUP(mir_mux_free_p) struct mir_mux *mux = mir_mux_new();
 	EB_CLEANUP(images_release_p) struct images im = { .n = 0 };
 	const struct bnd_write_options o = { .pool = s->net->pool, .progress = s->net->progress };
 	const struct oci_source src = mir_mux_source(mux);
-	int r = load(&src, items, n, &im, err);
+	int r;
 
+	mir_mux_add_items(mux, items, n);
+	r = load(&src, items, n, &im, err);
 	if (r >= 0 && !s->o->plan)
 		r = s->l->to.kind == MIR_TO_FOLDER
 			    ? bnd_write_folder(s->l->to.path, &src, im.in, im.n, &o, err)
