@@ -123,6 +123,10 @@ test_peers() {
 	check "crane writes an archive of docker save" crane pull --platform "linux/$ARCH" "$PLAIN/${from#*/}" "$T/crane.tar"
 	check_match "which we read" "^$(config_of "$T/layout")\$" ess copy -q "docker-archive:$T/crane.tar" "docker-archive:$T/crane2.tar"
 	check "and it reads ours" crane push "$T/crane2.tar" "$PLAIN/peers/crane:3"
+	check "an archive of docker save goes into a registry" ess copy "docker-archive:$T/crane.tar" "$PLAIN/peers/docker:1"
+	check_match "crane finds it valid" '^PASS' crane validate --fast --remote "$PLAIN/peers/docker:1" # it knows gzip only, the layers are zstd
+	check "one of ours, with plain layers, as well" ess copy "docker-archive:$T/crane2.tar" "$PLAIN/peers/docker:2"
+	check_match "crane exports it" '^etc/os-release|^usr/lib/os-release' sh -c "crane export '$PLAIN/peers/docker:2' - | tar tf -"
 	check_match "regctl reads what we pushed" "^$DIGEST\$" regctl_ image digest "$from"
 	check "and all of it" regctl_ image copy "$from" "ocidir://$T/regctl:x"
 	ours regctl "oci:$T/regctl:x"
