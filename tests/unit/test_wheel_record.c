@@ -68,4 +68,9 @@ TEST(wheel_record, add_quotes_what_needs_it)
 	CHECK_STR(eb_buf_str(&b), "\"x,\"\"y\"\"\",sha256=z,7\nplain,,\n");
 	CHECK_OK(parse(a, eb_buf_str(&b), &r, &e), e);
 	CHECK_STR(r.rows[1].path, "x,\"y\"");
+	eb_buf_clear(&b);
+	pkg_record_add(&b, "a\rb", "", 1);
+	CHECK_STR(eb_buf_str(&b), "\"a\rb\",,1\n");
+	CHECK_OK(parse(a, eb_buf_str(&b), &r, &e), e);
+	CHECK_STR(r.rows[0].path, "a\rb");
 }

@@ -200,7 +200,7 @@ bool pkg_record_matches(const char *hash, const char *hex)
 
 void pkg_record_add(struct eb_buf *b, const char *path, const char *hash, uint64_t size)
 {
-	bool quote = strpbrk(path, ",\"") != NULL;
+	bool quote = strpbrk(path, ",\"\r\n") != NULL;
 
 	if (quote)
 		eb_buf_addc(b, '"');
