@@ -155,8 +155,13 @@ all_complete() {
 	in_ctr ctr --address "$CTR/sock" -n "${1:-ess-test}" images check --snapshotter "$CTR_SNAPSHOTTER" | tee /dev/stderr |
 		awk -v unpacked="${unpacked:-}" 'NR > 1 {n++; if (!/complete/ || (unpacked && $NF != "true")) bad = 1} END {exit bad || !n}'
 }
+copy_on() { # names by digest are no tags, and are not made again
+	copy "bundle:$BUNDLE" "oci-archive:$T/on.tar" && copy "oci-archive:$T/on.tar" containerd:on/ && copy "oci-archive:$T/on.tar" "docker-archive:$T/on-docker.tar" || return
+	cmp <(names_wanted) <(in_ctr ctr --address "$CTR/sock" -n on images ls -q | sort) &&
+		cmp <(cut -d' ' -f2 "$T/images" | sort) <(in_list "$T/on-docker.tar" '.[].RepoTags[]' | sort)
+}
 test_containerd() {
-	local name=${REF%:*} unpacked=
+	local name=${REF%:*} unpacked= served
 	ctr_up
 	note "containerd $(in_ctr containerd --version | awk '{print $3}')"
 	export CONTAINERD_ADDRESS=$CTR/sock CONTAINERD_SNAPSHOTTER=$CTR_SNAPSHOTTER
@@ -174,7 +179,7 @@ test_containerd() {
 	check_equal "and nothing of the other platform" 0 "$(ctr_cli images ls | grep -c amd64)"
 	ctr_forget
 	rm -f "$T/images.tar" "$T/arm.tar"
-	[ -e "$T/all.tar" ] || copy "$BUNDLE" "docker-archive:$T/all.tar"
+	[ -e "$T/all.tar" ] || copy "$BUNDLE" "docker-archive:$T/all.tar" >/dev/null 2>&1
 	check "containerd takes an archive of docker save" ctr_cli images import --no-unpack "$T/all.tar"
 	check_equal "all tags" "$(cut -d' ' -f2 "$T/images" | sort)" "$(ctr_names)"
 	ctr_forget
@@ -197,6 +202,13 @@ test_containerd() {
 	check "all platforms, another namespace, another name" copy "bundle:$BUNDLE:$REF" containerd:other/r.example.org/x:1 --all-platforms
 	check "come out as they went in" copy containerd:other/r.example.org/x:1 "oci-archive:$T/whole.tar:x"
 	check_equal "under the same digest" "$DIGEST" "$(skopeo inspect --raw "oci-archive:$T/whole.tar:x" | sha256sum | sed 's/^/sha256:/; s/ .*//')"
+	start served "$ESS" serve --listen 127.0.0.1:0 "$BUNDLE"
+	wait_for 30 grep -q '^http' "$T/served.log" || bail "serve did not come up" "$T/served.log"
+	served=$(grep -m 1 '^http' "$T/served.log")
+	check "out of a registry" copy "${served#*://}/${REF#*/}" containerd:served/r.example.org/x:1 --plain-http
+	check "nothing is missing" all_complete served
+	stop served
+	check "an archive for air gaps has no name twice when it is copied on" copy_on
 	check "a platform of somebody else's" copy "bundle:$BUNDLE:$REF" containerd:foreign/r.example.org/x:1 --platform arm64
 	check_equal "keeps the index" "$DIGEST" "$(in_ctr ctr --address "$CTR/sock" -n foreign images ls | awk '/x:1/ {print $3}')"
 
