@@ -101,6 +101,12 @@ check_match "one is a manifest" '"config"' skopeo inspect --raw --tls-verify=fal
 check "several are an index" skopeo copy --all --src-tls-verify=false "docker://$TO/m/two:2.0.0" "oci:$T/two"
 check "which is the same the next time" mirror --quiet
 check "and not sent again" test ! -s "$OUT"
+list "{from: $FROM/app, tags: [\"2.0.0\"], platforms: linux/arm64, sparse: true, to: sparse}"
+check_fails "a sparse index, which this registry does not take" "without 'sparse'" mirror
+printf 'to: oci:sparse\nplain-http: ["%s"]\nimages:\n- {from: %s/app, tags: ["2.0.0"], platforms: linux/arm64, sparse: true}\n' "$FROM" "$FROM" >list.yaml
+check "into a folder" mirror
+check_equal "it keeps its digest" "$(digest_of 2.0.0)" "sha256:$(skopeo inspect --raw "oci:$T/sparse:$FROM/app:2.0.0" 2>/dev/null | sha256sum | cut -d' ' -f1)"
+check "its platform can be had" skopeo copy --override-arch arm64 "oci:$T/sparse:$FROM/app:2.0.0" "oci:$T/arm64"
 "$FILL" "$FROM" sign app "$(digest_of 1.1.0)"
 "$FILL" "$FROM" refer app "$(digest_of 1.1.0)"
 list "{from: $FROM/app, tags: [\"1.1.0\"], referrers: true, to: signed}"

@@ -45,7 +45,7 @@ TEST(mirror_list, parse_full_reads_every_key)
 	/* The defaults, and places beside the list. */
 	im = &l->images[1];
 	CHECK_STR(im->path, "lists/layouts/x");
-	CHECK(!im->is_bundle && im->referrers);
+	CHECK(!im->is_bundle && im->referrers && im->sparse);
 	CHECK_INT(im->keep, 5);
 	CHECK_STR(im->platforms[0], "linux/amd64");
 	CHECK_INT(im->names.n, 1);
@@ -54,7 +54,7 @@ TEST(mirror_list, parse_full_reads_every_key)
 	CHECK_STR(l->images[3].ref.tag, "1");
 	CHECK(l->images[3].ref.digest.text[0]);
 	CHECK(!mir_image_asks_for_tags(&l->images[3]));
-	CHECK_INT(l->images[3].pos.line, 26);
+	CHECK_INT(l->images[3].pos.line, 28);
 }
 
 TEST(mirror_list, parse_takes_defaults_from_anywhere_in_the_file)

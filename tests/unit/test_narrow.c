@@ -59,7 +59,7 @@ TEST(narrow, one_platform_is_its_manifest)
 	autoerror struct eb_error *e = NULL;
 	bool all = true;
 
-	CHECK_OK(mir_narrow(&x.desc, x.text, want, 1, &all, &n, &e), e);
+	CHECK_OK(mir_narrow(&x.desc, x.text, want, 1, false, &all, &n, &e), e);
 	CHECK(!all && !n.text);
 	CHECK_STR(n.root.digest.text, x.m.items[1].digest.text);
 	CHECK_STR(n.platforms, "linux/arm64/v8");
@@ -75,7 +75,7 @@ TEST(narrow, several_make_an_index_with_their_attestations)
 	autoerror struct eb_error *e = NULL;
 	bool all = true;
 
-	CHECK_OK(mir_narrow(&x.desc, x.text, want, 3, &all, &n, &e), e);
+	CHECK_OK(mir_narrow(&x.desc, x.text, want, 3, false, &all, &n, &e), e);
 	CHECK(!all && n.text);
 	CHECK_STR(n.platforms, "linux/amd64, linux/arm64/v8");
 	CHECK_OK(oci_manifest_parse(n.text, n.root.size, &m, &e), e);
@@ -83,7 +83,7 @@ TEST(narrow, several_make_an_index_with_their_attestations)
 	CHECK_STR(m.items[2].digest.text, x.m.items[3].digest.text);
 	CHECK_STR(oci_manifest_annotation(&m, "org.example.a"), "b");
 	/* The same bytes each time, or every run would have something to do. */
-	CHECK_OK(mir_narrow(&x.desc, x.text, want, 3, &all, &again, &e), e);
+	CHECK_OK(mir_narrow(&x.desc, x.text, want, 3, false, &all, &again, &e), e);
 	CHECK_STR(again.text, n.text);
 }
 
@@ -95,7 +95,7 @@ TEST(narrow, all_platforms_change_nothing)
 	autoerror struct eb_error *e = NULL;
 	bool all = false;
 
-	CHECK_OK(mir_narrow(&x.desc, x.text, want, 3, &all, &n, &e), e);
+	CHECK_OK(mir_narrow(&x.desc, x.text, want, 3, false, &all, &n, &e), e);
 	CHECK(all && !n.text);
 }
 
@@ -107,6 +107,24 @@ TEST(narrow, no_platform_names_those_there_are)
 	autoerror struct eb_error *e = NULL;
 	bool all = false;
 
-	CHECK_FAIL(mir_narrow(&x.desc, x.text, want, 2, &all, &n, &e), EB_E_NOT_FOUND,
+	CHECK_FAIL(mir_narrow(&x.desc, x.text, want, 2, false, &all, &n, &e), EB_E_NOT_FOUND,
 		   "but for linux/amd64, linux/arm64/v8, linux/arm/v7", e);
+}
+
+TEST(narrow, sparse_says_what_comes_along)
+{
+	static const char *const want[] = { "linux/amd64" };
+	EB_CLEANUP(index_release_p) struct index x = sample();
+	EB_CLEANUP(mir_narrowed_release_p) struct mir_narrowed n = { .text = NULL };
+	autoerror struct eb_error *e = NULL;
+	bool all = true;
+
+	CHECK_OK(mir_narrow(&x.desc, x.text, want, 1, true, &all, &n, &e), e);
+	CHECK(!all && !n.text);
+	CHECK_STR(n.root.digest.text, x.desc.digest.text);
+	CHECK_INT(n.n_kept, 2);
+	CHECK_STR(n.kept[0].digest.text, x.m.items[0].digest.text);
+	CHECK_STR(n.kept[1].digest.text, x.m.items[3].digest.text);
+	CHECK_INT(n.n_absent, 3);
+	CHECK_STR(n.absent[0].text, x.m.items[1].digest.text);
 }

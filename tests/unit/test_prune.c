@@ -150,6 +150,17 @@ TEST(prune, by_digest_spares_what_other_tags_need)
 	CHECK(!has(&p, "1.0") && !has(&p, "1") && has(&p, platform));
 }
 
+TEST(prune, goes_on_past_sparse_indexes)
+{
+	AUTOPRUNER(p);
+
+	fakereg_ways(x.to)->no_tag_delete = true;
+	prune(&p, LIST("tags: \"1.*\", platforms: linux/arm64, sparse: true"));
+	CHECK_INT(p.state.n, 6);
+	CHECK_STR(prune(&p, LIST("tags: \"1.2\", platforms: linux/arm64, sparse: true")), "pppp");
+	CHECK(has(&p, "1.2") && !has(&p, "1.1"));
+}
+
 TEST(prune, takes_signatures_with_their_image)
 {
 	struct oci_digest d;

@@ -129,6 +129,39 @@ TEST(send, some_platforms_make_an_index_of_their_own)
 	CHECK_STR(x.items.items[0].root.digest.text, first);
 }
 
+/* Its digest stays, and with it its signatures; a platform that is asked for later comes later. */
+TEST(send, a_sparse_index_stays_what_it_is)
+{
+	const char *index, *amd64, *arm64;
+	AUTOMIRROR(x);
+
+	index = mirror_image(&x, "a/b", "1", "one");
+	amd64 = mirror_manifest(&x, "a/b", NULL, "amd64", "one");
+	arm64 = mirror_manifest(&x, "a/b", NULL, "arm64", "one");
+	mirror_send(&x, LIST("TO", "tags: \"1\", platforms: linux/arm64, sparse: true"));
+	CHECK_STR(mirror_statuses(&x), "d");
+	CHECK_STR(x.items.items[0].root.digest.text, index);
+	CHECK_HAS(x.items.items[0].warning, "the index is sparse, 1 of its documents");
+	CHECK(has(&x, "a/b", arm64) && !has(&x, "a/b", amd64));
+	CHECK_STR(fakereg_manifest(x.to, "a/b", "1"), fakereg_manifest(x.from, "a/b", index));
+	mirror_send(&x, LIST("TO", "tags: \"1\", platforms: linux/arm64, sparse: true"));
+	CHECK_STR(mirror_statuses(&x), "t");
+	/* Beside one that wants all of it. */
+	mirror_send(&x,
+		    LIST("TO",
+			 "tags: \"1\", platforms: linux/arm64, sparse: true") "- {from: FROM/a/b, "
+									      "tags: \"1\", to: "
+									      "whole}\n");
+	CHECK_STR(mirror_statuses(&x), "td");
+	CHECK(has(&x, "whole", amd64) && !has(&x, "a/b", amd64));
+	/* The index has its digest already, so its parts have to be looked at. */
+	mirror_send(&x, LIST("TO", "tags: \"1\", sparse: true"));
+	CHECK_STR(mirror_statuses(&x), "d");
+	CHECK(has(&x, "a/b", amd64) && !x.items.items[0].warning);
+	mirror_send(&x, LIST("TO", "tags: \"1\", sparse: true"));
+	CHECK_STR(mirror_statuses(&x), "t");
+}
+
 TEST(send, what_hangs_on_an_image_is_there_before_it)
 {
 	struct oci_digest d;

@@ -32,10 +32,9 @@ static int add_subject(struct find *f, const struct oci_digest *d, struct eb_err
 	return r;
 }
 
-static int attach(struct find *f, const struct oci_descriptor *d, const char *tag,
-		  struct eb_error **err)
+int mir_attach(struct mir_item *it, const struct oci_descriptor *d, const char *tag,
+	       struct eb_error **err)
 {
-	struct mir_item *it = f->it;
 	int r;
 
 	for (size_t i = 0; i < it->n_attached; i++)
@@ -79,7 +78,7 @@ static int find_tags(struct find *f, const struct oci_digest *subject, struct eb
 		}
 		if (r < 0)
 			return eb_error_forward(err, e);
-		r = attach(f, &d, tag, err);
+		r = mir_attach(f->it, &d, tag, err);
 		if (r < 0)
 			return r;
 	}
@@ -93,7 +92,7 @@ static int find_referrers(struct find *f, const struct oci_digest *subject, stru
 	int r = oci_registry_referrers(o->registry, o->repository.repo, subject, &refs, NULL, err);
 
 	for (size_t i = 0; i < refs.n_items && r >= 0; i++) {
-		r = attach(f, &refs.items[i], NULL, err);
+		r = mir_attach(f->it, &refs.items[i], NULL, err);
 		if (r >= 0)
 			r = add_subject(f, &refs.items[i].digest, err);
 	}
@@ -116,7 +115,8 @@ static int add_platforms(struct find *f, struct eb_error **err)
 	if (r >= 0)
 		r = oci_manifest_parse(text, it->root.size, &m, err);
 	for (size_t i = 0; i < m.n_items && r >= 0; i++)
-		r = add_subject(f, &m.items[i].digest, err);
+		if (!mir_item_lacks(it, &m.items[i].digest))
+			r = add_subject(f, &m.items[i].digest, err);
 	return r;
 }
 

@@ -369,15 +369,48 @@ static int list_entry(void *ctx, size_t i, struct eb_error **err)
 
 /* ---- each image ---- */
 
-static int set_root(struct gather *g, struct mir_item *it, struct eb_error **err)
+/* Some platforms of the index that `it` is. */
+static int narrow(struct mir_item *it, struct eb_error **err)
+{
+	EB_CLEANUP(mir_narrowed_release_p) struct mir_narrowed n = { .text = NULL };
+	const struct oci_source *src = &it->origin->source;
+	const struct mir_image *im = it->image;
+	autofree char *text = NULL;
+	bool all = true;
+	int r = src->text(src->ctx, &it->root, &text, err);
+
+	if (r == OCI_SOURCE_ABSENT)
+		r = eb_throw(err, EB_E_NOT_FOUND, "%s is not in the bundle", it->root.digest.text);
+	if (r >= 0)
+		r = mir_narrow(&it->root, text, im->platforms, im->n_platforms, im->sparse, &all,
+			       &n, err);
+	if (r < 0 || all)
+		return r;
+	it->warning = im->sparse && !n.n_absent ? NULL
+		      : im->sparse
+			      ? eb_xasprintf("%s alone: the index is sparse, %zu of its documents "
+					     "are left out",
+					     n.platforms, n.n_absent)
+			      : eb_xasprintf("%s alone: the digest is %s, not that of the index",
+					     n.platforms, n.root.digest.text);
+	oci_descriptor_release(&it->root);
+	it->root = n.root;
+	n.root = (struct oci_descriptor){ .media_type = NULL };
+	it->text = EB_TAKE_PTR(n.text);
+	it->absent = EB_TAKE_PTR(n.absent);
+	it->n_absent = n.n_absent;
+	for (size_t i = 0; i < n.n_kept && r >= 0; i++)
+		r = mir_attach(it, &n.kept[i], NULL, err);
+	return r;
+}
+
+static int set_root(struct mir_item *it, struct eb_error **err)
 {
 	const struct mir_origin *o = it->origin;
-	const struct mir_image *im = it->image;
 	const char *version = it->root.digest.text[0] ? it->root.digest.text : it->tag;
 	struct oci_descriptor d = { .media_type = NULL };
 	int r;
 
-	(void)g;
 	if (o->registry) {
 		r = oci_registry_head(o->registry, o->repository.repo, version, &d, err);
 		if (r < 0)
@@ -385,27 +418,9 @@ static int set_root(struct gather *g, struct mir_item *it, struct eb_error **err
 		oci_descriptor_release(&it->root);
 		it->root = d;
 	}
-	if (im->n_platforms && oci_media_type_is_index(it->root.media_type)) {
-		EB_CLEANUP(mir_narrowed_release_p) struct mir_narrowed n = { .text = NULL };
-		autofree char *text = NULL;
-		bool all = true;
-
-		r = o->source.text(o->source.ctx, &it->root, &text, err);
-		if (r == OCI_SOURCE_ABSENT)
-			r = eb_throw(err, EB_E_NOT_FOUND, "%s is not in the bundle",
-				     it->root.digest.text);
-		if (r >= 0)
-			r = mir_narrow(&it->root, text, im->platforms, im->n_platforms, &all, &n,
-				       err);
-		if (r < 0 || all)
-			return r;
-		it->warning = eb_xasprintf("%s alone: the digest is %s, not that of the index",
-					   n.platforms, n.root.digest.text);
-		oci_descriptor_release(&it->root);
-		it->root = n.root;
-		it->text = EB_TAKE_PTR(n.text);
-		n.root = (struct oci_descriptor){ .media_type = NULL };
-	}
+	if ((it->image->n_platforms || it->image->sparse) &&
+	    oci_media_type_is_index(it->root.media_type))
+		return narrow(it, err);
 	return 0;
 }
 
@@ -418,7 +433,7 @@ static int look_up(void *ctx, size_t i, struct eb_error **err)
 
 	(void)err;
 	if (it->status != MIR_FAILED)
-		r = set_root(g, it, &e);
+		r = set_root(it, &e);
 	if (r >= 0 && it->status != MIR_FAILED && it->image->referrers && it->origin->registry)
 		r = mir_find_attached(it, &e);
 	if (r < 0)

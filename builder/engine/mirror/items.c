@@ -18,6 +18,7 @@ static void item_release(struct mir_item *it)
 	free(it->repo);
 	free(it->to_tag);
 	free(it->text);
+	free(it->absent);
 	free(it->warning);
 	oci_descriptor_release(&it->root);
 	eb_error_free(it->error);
@@ -64,6 +65,14 @@ void mir_item_fail_as(struct mir_item *it, const struct eb_error *e)
 	if (e->hint)
 		eb_ignore(eb_hint(&copy, -e->code, "%s", e->hint));
 	mir_item_fail(it, copy);
+}
+
+bool mir_item_lacks(const struct mir_item *it, const struct oci_digest *d)
+{
+	for (size_t i = 0; i < it->n_absent; i++)
+		if (oci_digest_eq(&it->absent[i], d))
+			return true;
+	return false;
 }
 
 static int by_target(const void *pa, const void *pb)

@@ -19,7 +19,8 @@ struct mir_origin {
 	bool listed;
 };
 
-/* What hangs on an image: a signature, an attestation, a list of parts. */
+/* What hangs on an image: a signature, an attestation, a list of parts; a platform of a sparse
+ * index. */
 struct mir_attached {
 	struct oci_descriptor desc;
 	char *tag; /* cosign's, the same everywhere; NULL = it names its subject itself */
@@ -42,6 +43,9 @@ struct mir_item {
 	char *to_tag;
 	struct oci_descriptor root;
 	char *text; /* the root's, when it was made here: some platforms of an index */
+	/* What a sparse index lists and is not to be brought; what it lists and is, is attached. */
+	struct oci_digest *absent;
+	size_t n_absent;
 	struct mir_attached *attached;
 	size_t n_attached, alloc_attached;
 	char *warning;
@@ -65,6 +69,8 @@ int mir_items_add(struct mir_items *p, const struct mir_image *image,
 void mir_item_fail(struct mir_item *it, struct eb_error *e);
 /* The same for a reason that others have as well, which is copied. */
 void mir_item_fail_as(struct mir_item *it, const struct eb_error *e);
+/* Is this a part of its sparse index that stays away? */
+bool mir_item_lacks(const struct mir_item *it, const struct oci_digest *d);
 /* Two images may not have one name: the second one fails with EB_E_CONFLICT; of the same image
  * twice, one is dropped, and so is what hangs on several of one repository. */
 void mir_items_settle(struct mir_items *p);

@@ -398,6 +398,7 @@ static int read_image(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		{ "suffix", read_affix, offsetof(struct mir_image, suffix), false },
 		{ "digests", read_digests, 0, false },
 		{ "platforms", read_image_platforms, 0, false },
+		{ "sparse", rcp_read_bool, offsetof(struct mir_image, sparse), false },
 		{ "referrers", rcp_read_bool, offsetof(struct mir_image, referrers), false },
 		{ "keep", read_keep, offsetof(struct mir_image, keep), false },
 		{ "to", read_template, offsetof(struct mir_image, to), false },
@@ -409,6 +410,7 @@ static int read_image(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 	im->pos = rcp_pos_of(v);
 	im->platforms = l->platforms;
 	im->n_platforms = l->n_platforms;
+	im->sparse = l->sparse;
 	im->referrers = l->referrers;
 	im->keep = l->keep;
 	/* Patterns hold memory of their own, so the list must know of a half-read image. */
@@ -439,6 +441,7 @@ static const struct rcp_field fields[] = {
 	{ "rename", read_renames, 0, false },
 	{ "plain-http", read_plain_http, 0, false },
 	{ "platforms", read_platforms, 0, false },
+	{ "sparse", rcp_read_bool, offsetof(struct mir_list, sparse), false },
 	{ "referrers", rcp_read_bool, offsetof(struct mir_list, referrers), false },
 	{ "keep", read_keep, offsetof(struct mir_list, keep), false },
 	{ "images", read_images, 0, true },

@@ -5,7 +5,8 @@
  *   path: "{path}"                      # below it; {host}, {path}, {name}
  *   rename: [{from: docker.io/library, to: hub}]
  *   plain-http: ["127.0.0.1:5000"]
- *   platforms: [linux/amd64]            # these three also for each image
+ *   platforms: [linux/amd64]            # these four also for each image
+ *   sparse: false
  *   referrers: true
  *   keep: 5
  *   images:
@@ -59,6 +60,7 @@ struct mir_image {
 
 	const char **platforms; /* "linux/arm64/v8", "linux/amd64"; none = all */
 	size_t n_platforms;
+	bool sparse; /* the index stays what it is, the other platforms stay away */
 	bool referrers;
 	uint64_t keep; /* 0 = all */
 	const char *to;
@@ -84,7 +86,7 @@ struct mir_list {
 	size_t n_plain_http;
 	const char **platforms; /* defaults of the images */
 	size_t n_platforms;
-	bool referrers;
+	bool sparse, referrers;
 	uint64_t keep;
 	struct mir_image *images;
 	size_t n_images;

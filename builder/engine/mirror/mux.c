@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "mirror/items.h"
 
 struct entry {
 	struct oci_digest digest; /* "" = free */
@@ -179,4 +180,26 @@ static int mux_blob(void *ctx, const struct oci_descriptor *d, uint64_t offset,
 struct oci_source mir_mux_source(struct mir_mux *m)
 {
 	return (struct oci_source){ m, mux_text, mux_blob };
+}
+
+static int view_text(void *ctx, const struct oci_descriptor *d, char **ret, struct eb_error **err)
+{
+	const struct mir_view *v = ctx;
+
+	if (mir_item_lacks(v->item, &d->digest))
+		return OCI_SOURCE_ABSENT;
+	return v->all->text(v->all->ctx, d, ret, err);
+}
+
+static int view_blob(void *ctx, const struct oci_descriptor *d, uint64_t offset,
+		     struct eb_reader **ret, struct eb_error **err)
+{
+	const struct mir_view *v = ctx;
+
+	return v->all->blob(v->all->ctx, d, offset, ret, err);
+}
+
+struct oci_source mir_view_source(struct mir_view *v)
+{
+	return (struct oci_source){ v, view_text, view_blob };
 }

@@ -4,6 +4,8 @@
 
 #include "dist/graph.h"
 
+struct mir_item;
+
 struct mir_mux; /* its source may be used by threads; adding may not */
 
 enum { MIR_MUX_MAX_ENTRIES = 4 * 1000 * 1000 };
@@ -22,3 +24,10 @@ void mir_mux_settle(struct mir_mux *m);
 const char *mir_mux_repo(struct mir_mux *m, const struct oci_digest *d);
 /* Lives as long as m. EB_E_NOT_FOUND for what no document that was read lists. */
 struct oci_source mir_mux_source(struct mir_mux *m);
+
+/* What one image sees of a source: not what is left out of its sparse index. Borrows both. */
+struct mir_view {
+	const struct oci_source *all;
+	const struct mir_item *item;
+};
+struct oci_source mir_view_source(struct mir_view *v);

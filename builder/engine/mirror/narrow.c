@@ -14,6 +14,10 @@ void mir_narrowed_release(struct mir_narrowed *n)
 	oci_descriptor_release(&n->root);
 	free(n->text);
 	free(n->platforms);
+	for (size_t i = 0; i < n->n_kept; i++)
+		oci_descriptor_release(&n->kept[i]);
+	free(n->kept);
+	free(n->absent);
 	*n = (struct mir_narrowed){ .text = NULL };
 }
 
@@ -36,7 +40,7 @@ static bool is_wanted(const struct oci_descriptor *d, const char *const *platfor
 		if (strncmp(name, platforms[i], len) == 0 && (!name[len] || name[len] == '/'))
 			return true;
 	}
-	return false;
+	return n == 0;
 }
 
 static bool lists(const struct oci_manifest *m, const bool *keep, const char *digest)
@@ -88,21 +92,49 @@ static char *names(const struct oci_manifest *m, const bool *keep)
 	return eb_xstrdup(eb_buf_str(&b));
 }
 
+static void rewrite(struct oci_manifest *m, const bool *keep, struct mir_narrowed *ret)
+{
+	size_t bytes, kept = 0;
+
+	for (size_t i = 0; i < m->n_items; i++)
+		if (keep[i])
+			m->items[kept++] = m->items[i];
+		else
+			oci_descriptor_release(&m->items[i]);
+	m->n_items = kept;
+	ret->text = oci_manifest_write(m, &bytes);
+	oci_descriptor_of(m->media_type, ret->text, bytes, &ret->root);
+}
+
+static void leave_out(const struct oci_descriptor *d, const struct oci_manifest *m,
+		      const bool *keep, struct mir_narrowed *ret)
+{
+	oci_descriptor_copy(d, &ret->root);
+	ret->kept = eb_xcalloc(m->n_items + 1, sizeof(*ret->kept));
+	ret->absent = eb_xcalloc(m->n_items + 1, sizeof(*ret->absent));
+	for (size_t i = 0; i < m->n_items; i++)
+		if (keep[i])
+			oci_descriptor_copy(&m->items[i], &ret->kept[ret->n_kept++]);
+		else
+			ret->absent[ret->n_absent++] = m->items[i].digest;
+}
+
 int mir_narrow(const struct oci_descriptor *d, const char *text, const char *const *platforms,
-	       size_t n, bool *ret_all, struct mir_narrowed *ret, struct eb_error **err)
+	       size_t n, bool sparse, bool *ret_all, struct mir_narrowed *ret,
+	       struct eb_error **err)
 {
 	EB_CLEANUP(oci_manifest_release_p) struct oci_manifest m = { .media_type = NULL };
 	EB_CLEANUP(mir_narrowed_release_p) struct mir_narrowed new = { .text = NULL };
 	const struct oci_descriptor *one = NULL;
 	autofree bool *keep = NULL;
-	size_t count, left, bytes, kept = 0;
+	size_t count, left;
 	int r = oci_manifest_parse(text, d->size, &m, err);
 
 	if (r < 0)
 		return r;
 	keep = eb_xcalloc(m.n_items + 1, sizeof(*keep));
 	count = m.is_index ? pick(&m, platforms, n, keep, &left, &one) : 0;
-	*ret_all = !m.is_index || (count && left == 0);
+	*ret_all = !m.is_index || (count && left == 0 && !sparse);
 	if (*ret_all)
 		return 0;
 	if (!count) {
@@ -113,18 +145,12 @@ int mir_narrow(const struct oci_descriptor *d, const char *text, const char *con
 				*there ? there : "no platform that it names");
 	}
 	new.platforms = names(&m, keep);
-	if (count == 1) {
+	if (sparse)
+		leave_out(d, &m, keep, &new);
+	else if (count == 1)
 		oci_descriptor_copy(one, &new.root);
-	} else {
-		for (size_t i = 0; i < m.n_items; i++)
-			if (keep[i])
-				m.items[kept++] = m.items[i];
-			else
-				oci_descriptor_release(&m.items[i]);
-		m.n_items = kept;
-		new.text = oci_manifest_write(&m, &bytes);
-		oci_descriptor_of(m.media_type, new.text, bytes, &new.root);
-	}
+	else
+		rewrite(&m, keep, &new);
 	*ret = new;
 	new = (struct mir_narrowed){ .text = NULL };
 	return 0;

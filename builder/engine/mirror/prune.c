@@ -263,12 +263,28 @@ void mir_prune_plan(const struct mir_list *l, const struct mir_net *net, struct 
 
 /* ---- deleting ---- */
 
+/* Mirrors hold sparse indexes, too. */
+static int text_or_absent(void *ctx, const struct oci_descriptor *d, char **ret,
+			  struct eb_error **err)
+{
+	struct oci_source src = oci_source_repository(ctx);
+	struct eb_error *e = NULL;
+	int r = src.text(src.ctx, d, ret, &e);
+
+	if (r >= 0)
+		return r;
+	if (r != -EB_E_NOT_FOUND)
+		return eb_error_forward(err, e);
+	eb_error_free(e);
+	return OCI_SOURCE_ABSENT;
+}
+
 /* Does a tag that stays need this document? Reads all indexes that stay. */
 static int is_needed(const struct prune *x, const struct repo *repo, const struct oci_digest *d,
 		     bool *ret, struct eb_error **err)
 {
 	struct oci_repository at = { x->registry, repo->first->repo };
-	const struct oci_source src = oci_source_repository(&at);
+	const struct oci_source src = { &at, text_or_absent, NULL };
 
 	*ret = false;
 	for (size_t i = 0; i < repo->n_tags && !*ret; i++) {

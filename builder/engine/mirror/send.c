@@ -121,7 +121,10 @@ static const char *sent_to(void *ctx, const struct oci_digest *d)
 static int push(struct send *s, struct mir_mux *mux, struct mir_item *const *items, size_t n,
 		struct eb_error **err)
 {
-	const struct oci_source src = mir_mux_source(mux);
+	const struct oci_source all = mir_mux_source(mux);
+	/* A sparse index comes alone: others may need what it leaves out. */
+	struct mir_view view = { &all, items[0] };
+	const struct oci_source src = mir_view_source(&view);
 	const struct oci_push_options o = { .pool = s->net->pool,
 					    .progress = &s->progress,
 					    .plan = s->o->plan,
@@ -143,8 +146,13 @@ static int push(struct send *s, struct mir_mux *mux, struct mir_item *const *ite
 		roots[i] = root_target(s, items[i]);
 	}
 	r = oci_push(s->registry, &src, attached, n_attached, &o, &a, err);
-	if (r >= 0)
-		r = oci_push(s->registry, &src, roots, n, &o, &b, err);
+	if (r < 0)
+		return r;
+	r = oci_push(s->registry, &src, roots, n, &o, &b, err);
+	if (r < 0 && items[0]->n_absent)
+		return eb_hint(err, r,
+			       "not every registry takes a sparse index; without 'sparse' an index "
+			       "of its own is made");
 	if (r < 0)
 		return r;
 	sum_up(s->res, &a);
@@ -198,16 +206,28 @@ static size_t missing(const struct mir_items *items, struct mir_item **ret)
 	return n;
 }
 
+/* How many of the n go together. */
+static size_t batch(const struct send *s, struct mir_item *const *items, size_t n)
+{
+	size_t most = s->o->plan || n < BATCH ? n : BATCH;
+
+	for (size_t i = 0; i < most; i++)
+		if (items[i]->n_absent)
+			return i ? i : 1;
+	return most;
+}
+
 static int send_to_registry(struct send *s, struct mir_items *items, struct eb_error **err)
 {
 	autofree struct mir_item **todo = eb_xcalloc(items->n + 1, sizeof(struct mir_item *));
-	size_t n = missing(items, todo), step = s->o->plan ? n : BATCH;
+	size_t n = missing(items, todo), now;
 	bool stop = false;
 	int r = 0;
 
-	for (size_t i = 0; i < n && r >= 0 && !stop; i += step) {
-		size_t now = n - i < step ? n - i : step;
+	for (size_t i = 0; i < n && r >= 0 && !stop; i += now) {
 		struct eb_error *e = NULL;
+
+		now = batch(s, &todo[i], n - i);
 
 		if (push(s, s->mux, &todo[i], now, &e) < 0) {
 			if (now > 1 && !s->o->fail_fast)

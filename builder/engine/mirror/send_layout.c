@@ -74,12 +74,14 @@ static int load(const struct oci_source *src, struct mir_item *const *items, siz
 	to->names = eb_xcalloc(all + 1, sizeof(char *));
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		const struct mir_item *it = items[i];
+		struct mir_view view = { src, it };
+		const struct oci_source seen = mir_view_source(&view);
 
 		for (size_t k = 0; k < it->n_attached && r >= 0; k++)
 			r = load_one(src, &it->attached[k].desc, name_of(it, it->attached[k].tag),
 				     to, err);
 		if (r >= 0)
-			r = load_one(src, &it->root, name_of(it, it->to_tag), to, err);
+			r = load_one(&seen, &it->root, name_of(it, it->to_tag), to, err);
 		if (r < 0)
 			return eb_prefix(err, r, "image %s", it->from);
 	}
