@@ -161,7 +161,7 @@ copy_on() { # names by digest are no tags, and are not made again
 		cmp <(cut -d' ' -f2 "$T/images" | sort) <(in_list "$T/on-docker.tar" '.[].RepoTags[]' | sort)
 }
 test_containerd() {
-	local name=${REF%:*} unpacked= served
+	local name=${REF%:*} unpacked="" served
 	ctr_up
 	note "containerd $(in_ctr containerd --version | awk '{print $3}')"
 	export CONTAINERD_ADDRESS=$CTR/sock CONTAINERD_SNAPSHOTTER=$CTR_SNAPSHOTTER
