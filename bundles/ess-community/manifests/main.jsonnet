@@ -5,12 +5,15 @@ local components = [
   import 'components/deployment-markers.libsonnet',
   import 'components/element-admin.libsonnet',
   import 'components/element-web.libsonnet',
+  import 'components/haproxy.libsonnet',
   import 'components/hookshot.libsonnet',
   import 'components/init-secrets.libsonnet',
   import 'components/matrix-authentication-service.libsonnet',
   import 'components/matrix-rtc.libsonnet',
   import 'components/postgres.libsonnet',
   import 'components/redis.libsonnet',
+  import 'components/synapse.libsonnet',
+  import 'components/well-known.libsonnet',
 ];
 
 function(ctx) [component(ctx) for component in components]

@@ -50,45 +50,45 @@ function(ctx)
       if address == '::' then '  listen [::]:8080 ipv6only=on;' else '  listen 8080;'
       for address in l.bindAddresses
     ]) + '\n' + |||
-        server_name localhost;
+      server_name localhost;
+      root /app;
+      index index.html;
+      charset utf-8;
+      absolute_redirect off;
+
+      location = /health {
+        include /etc/nginx/security_headers.conf;
+        default_type application/json;
+        return 200 '{"status": "ok"}';
+      }
+
+      # Never taken from a cache without asking: they say which version of everything else is loaded.
+      location ~ ^/(index\.html|version|i18n(/.*)?)?$ {
+        include /etc/nginx/security_headers.conf;
+        add_header Cache-Control "no-cache";
+      }
+
+      # The start script of some images copies the configuration to where it can be written.
+      location /config {
+        root /tmp/element-web-config;
+        include /etc/nginx/security_headers.conf;
+        add_header Cache-Control "no-cache";
+        try_files $uri @config;
+      }
+      location @config {
         root /app;
-        index index.html;
-        charset utf-8;
-        absolute_redirect off;
+        include /etc/nginx/security_headers.conf;
+        add_header Cache-Control "no-cache";
+      }
 
-        location = /health {
-          include /etc/nginx/security_headers.conf;
-          default_type application/json;
-          return 200 '{"status": "ok"}';
-        }
+      location /modules {
+        alias /modules;
+        include /etc/nginx/security_headers.conf;
+      }
 
-        # Never taken from a cache without asking: they say which version of everything else is loaded.
-        location ~ ^/(index\.html|version|i18n(/.*)?)?$ {
-          include /etc/nginx/security_headers.conf;
-          add_header Cache-Control "no-cache";
-        }
-
-        # The start script of some images copies the configuration to where it can be written.
-        location /config {
-          root /tmp/element-web-config;
-          include /etc/nginx/security_headers.conf;
-          add_header Cache-Control "no-cache";
-          try_files $uri @config;
-        }
-        location @config {
-          root /app;
-          include /etc/nginx/security_headers.conf;
-          add_header Cache-Control "no-cache";
-        }
-
-        location /modules {
-          alias /modules;
-          include /etc/nginx/security_headers.conf;
-        }
-
-        location / {
-          include /etc/nginx/security_headers.conf;
-        }
+      location / {
+        include /etc/nginx/security_headers.conf;
+      }
     ||| + '}\n',
     'http_customisations.conf': |||
       server_tokens off;

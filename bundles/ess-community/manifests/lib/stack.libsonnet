@@ -4,38 +4,60 @@ function(ctx) {
   local values = ctx.values,
   local on(path, default=false) = lib.get(values, path + '.enabled', default),
 
-  enabled:: {
-    elementAdmin: on('elementAdmin'),
-    elementWeb: on('elementWeb'),
-    hookshot: on('hookshot'),
-    mas: on('matrixAuthenticationService'),
-    // MAS decides who is logged in, except while a migration to it is only rehearsed.
-    masReady: self.mas && (!self.syn2mas || !self.syn2masDryRun),
-    matrixRTC: on('matrixRTC'),
-    sfu: self.matrixRTC && on('matrixRTC.sfu', true),
-    synapse: on('synapse'),
-    syn2mas: self.mas && on('matrixAuthenticationService.syn2mas'),
-    syn2masDryRun: lib.get(values, 'matrixAuthenticationService.syn2mas.dryRun', true),
-    wellKnown: on('wellKnownDelegation'),
-
-    // Databases of ours, for those that bring none.
-    postgresSynapse: on('postgres') && self.synapse && lib.get(values, 'synapse.postgres') == null,
-    postgresMas: on('postgres') && self.mas && lib.get(values, 'matrixAuthenticationService.postgres') == null,
-    postgres: self.postgresSynapse || self.postgresMas,
-
-    workers: self.synapse && lib.enabledWorkers != [],
-    redisSynapse: self.workers && lib.get(values, 'synapse.redis') == null,
-    redisHookshot: self.hookshot && lib.get(values, 'hookshot.redis') == null,
-    redis: self.redisSynapse || self.redisHookshot,
-
-    haproxy: self.synapse || self.wellKnown,
-  },
-
-  enabledWorkers:: [
+  // Locals are evaluated once, fields whenever they are read.
+  local enabledWorkers = [
     type
     for type in std.objectFields(lib.get(values, 'synapse.workers', {}))
     if lib.get(values, 'synapse.workers.' + type + '.enabled', false)
   ],
+
+  local elementAdmin = on('elementAdmin'),
+  local elementWeb = on('elementWeb'),
+  local hookshot = on('hookshot'),
+  local mas = on('matrixAuthenticationService'),
+  // MAS decides who is logged in, except while a migration to it is only rehearsed.
+  local masReady = mas && (!syn2mas || !syn2masDryRun),
+  local matrixRTC = on('matrixRTC'),
+  local sfu = matrixRTC && on('matrixRTC.sfu', true),
+  local synapse = on('synapse'),
+  local syn2mas = mas && on('matrixAuthenticationService.syn2mas'),
+  local syn2masDryRun = lib.get(values, 'matrixAuthenticationService.syn2mas.dryRun', true),
+  local wellKnown = on('wellKnownDelegation'),
+
+  // Databases of ours, for those that bring none.
+  local postgresSynapse = on('postgres') && synapse && lib.get(values, 'synapse.postgres') == null,
+  local postgresMas = on('postgres') && mas && lib.get(values, 'matrixAuthenticationService.postgres') == null,
+  local postgres = postgresSynapse || postgresMas,
+
+  local workers = synapse && enabledWorkers != [],
+  local redisSynapse = workers && lib.get(values, 'synapse.redis') == null,
+  local redisHookshot = hookshot && lib.get(values, 'hookshot.redis') == null,
+  local redis = redisSynapse || redisHookshot,
+
+  local haproxy = synapse || wellKnown,
+
+  enabled:: {
+    elementAdmin: elementAdmin,
+    elementWeb: elementWeb,
+    hookshot: hookshot,
+    mas: mas,
+    masReady: masReady,
+    matrixRTC: matrixRTC,
+    sfu: sfu,
+    synapse: synapse,
+    syn2mas: syn2mas,
+    syn2masDryRun: syn2masDryRun,
+    wellKnown: wellKnown,
+    postgresSynapse: postgresSynapse,
+    postgresMas: postgresMas,
+    postgres: postgres,
+    workers: workers,
+    redisSynapse: redisSynapse,
+    redisHookshot: redisHookshot,
+    redis: redis,
+    haproxy: haproxy,
+  },
+  enabledWorkers:: enabledWorkers,
 
   serverName:: lib.get(values, 'serverName', lib.fail('serverName', 'is needed')),
 
