@@ -111,7 +111,8 @@ static void choose_containerd(struct copy *c)
 
 static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb_error **err)
 {
-	EB_CLEANUP(copy_release_p) struct copy c = { .a = argp, .env = env };
+	EB_CLEANUP(copy_release_p)
+	struct copy c = { .a = argp, .env = env, .remote.progress = env->progress };
 	struct oci_push_result res = { .documents = 0 };
 	int r = place_parse(argv[0], &c.from, err);
 

@@ -34,7 +34,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 {
 	const struct args *a = argp;
 	EB_CLEANUP(oci_ref_release_p) struct oci_ref ref = { .host = NULL };
-	EB_CLEANUP(remote_release_p) struct remote remote = { .pool = NULL };
+	EB_CLEANUP(remote_release_p) struct remote remote = { .progress = env->progress };
 	EB_CLEANUP(oci_registry_free_p) struct oci_registry *registry = NULL;
 	EB_CLEANUP(oci_key_free_p) struct oci_key *key = NULL;
 	struct bnd_pull_options o = { .progress = env->progress };

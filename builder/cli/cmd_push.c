@@ -114,7 +114,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	const struct args *a = argp;
 	EB_CLEANUP(oci_ref_release_p) struct oci_ref to = { .host = NULL };
 	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
-	EB_CLEANUP(remote_release_p) struct remote remote = { .pool = NULL };
+	EB_CLEANUP(remote_release_p) struct remote remote = { .progress = env->progress };
 	EB_CLEANUP(oci_registry_free_p) struct oci_registry *registry = NULL;
 	EB_CLEANUP(bnd_push_result_release_p) struct bnd_push_result res = { .targets = NULL };
 	struct oci_push_options o = { .progress = env->progress, .plan = a->plan };

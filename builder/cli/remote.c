@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/progress.h"
 #include "cli/env_registry.h"
 
 enum { DEFAULT_PARALLEL = 6, DEFAULT_TIMEOUT_SEC = 120 };
@@ -18,6 +19,14 @@ static int open_creds(const struct remote_args *a, struct oci_creds **ret, struc
 	return oci_creds_open((const char *const *)files.paths, files.n, env_environ(), ret, err);
 }
 
+static void show_retry(void *ctx, const char *line)
+{
+	const struct remote *r = ctx;
+
+	if (line)
+		eb_progress_message(r->progress, "%s", line);
+}
+
 int remote_init(struct remote *r, const struct remote_args *a, struct eb_error **err)
 {
 	EB_CLEANUP(env_auth_files_release_p) struct env_auth_files dirs = { .n = 0 };
@@ -31,8 +40,9 @@ int remote_init(struct remote *r, const struct remote_args *a, struct eb_error *
 	o.http.attempts = (unsigned int)a->tries;
 	o.http.stall_timeout_sec = a->timeout_sec ? (unsigned int)a->timeout_sec
 						  : DEFAULT_TIMEOUT_SEC;
-	/* Every connection has a client of its own, which knows nothing of the others. */
-	o.http.max_rate = a->max_rate ? a->max_rate / parallel + 1 : 0;
+	o.http.max_rate = a->max_rate;
+	o.http.retrying = show_retry;
+	o.http.retrying_ctx = r;
 	env_cert_dirs(&dirs);
 	o.cert_dirs = (const char *const *)dirs.paths;
 	o.n_cert_dirs = dirs.n;

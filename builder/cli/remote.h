@@ -66,8 +66,10 @@ struct remote {
 	struct oci_creds *creds;
 	struct eb_pool *pool; /* of --parallel threads */
 	bool plain_http;
-	char *notes; /* folder for half-sent uploads, NULL = none */
+	char *notes;		      /* folder for half-sent uploads, NULL = none */
+	struct eb_progress *progress; /* is told what is tried again, and why; NULL = nobody */
 };
+/* r stays where it is until it is released. */
 int remote_init(struct remote *r, const struct remote_args *a, struct eb_error **err) EB_MUST_CHECK;
 /* Uploads that break off are noted in the cache, and the next run goes on with them. Without a
  * cache they are not. */

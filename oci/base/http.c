@@ -258,14 +258,28 @@ static void note_cause(struct http_xfer *x)
 	x->last_cause = eb_xstrdup(x->cause);
 }
 
+static void say_retry(const struct eb_http *h, const struct http_xfer *x, int64_t wait_msec)
+{
+	autofree char *shown = eb_url_show(x->get->url), *bytes = bytes_text(x);
+	autofree char *line = eb_xasprintf("%s%s%s %s: attempt %u of %u: %s%s; next in %lld ms",
+					   x->get->what ? x->get->what : "",
+					   x->get->what ? ": " : "", http_xfer_method(x), shown,
+					   x->attempt, http_xfer_attempts(x, &h->o), x->cause,
+					   bytes, (long long)wait_msec);
+
+	eb_log(EB_LOG_DEBUG, "%s", line);
+	if (h->o.retrying)
+		h->o.retrying(h->o.retrying_ctx, line);
+}
+
 static void retry_or_fail(struct run *run, struct http_xfer *x)
 {
 	struct eb_http *h = run->h;
-	autofree char *shown = eb_url_show(x->get->url);
-	autofree char *bytes = bytes_text(x);
 	int64_t wait;
 
 	note_cause(x);
+	if (x->congested && h->o.retrying)
+		h->o.retrying(h->o.retrying_ctx, NULL);
 	if (x->at > x->reached && x->at - x->reached >= GOOD_PROGRESS_BYTES) {
 		x->reached = x->at;
 		x->attempt = 1;
@@ -278,9 +292,7 @@ static void retry_or_fail(struct run *run, struct http_xfer *x)
 	wait = (int64_t)eb_http_backoff_usec(h->o.backoff_msec, x->attempt);
 	if (wait < x->retry_after_usec)
 		wait = x->retry_after_usec;
-	eb_log(EB_LOG_DEBUG, "%s %s: attempt %u of %u: %s%s; next in %lld ms", http_xfer_method(x),
-	       shown, x->attempt, http_xfer_attempts(x, &h->o), x->cause, bytes,
-	       (long long)(wait / 1000));
+	say_retry(h, x, wait / 1000);
 	x->attempt++;
 	x->due_usec = now_usec() + wait;
 }

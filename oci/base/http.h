@@ -5,6 +5,7 @@
 #include "base/buf.h"
 
 struct eb_error;
+struct eb_rate;
 struct eb_reader;
 struct eb_http; /* connection pool and settings; one thread at a time */
 
@@ -25,7 +26,13 @@ struct eb_http_options {
 	unsigned int parallel;		  /* transfers at once; 0 = 6 */
 	unsigned int max_redirects;	  /* 0 = 5 */
 	uint64_t max_rate;		  /* bytes per second over all, 0 = no limit */
+	struct eb_rate *down, *up;	  /* shared with other clients; NULL = no limit; borrowed */
 	unsigned int backoff_msec; /* wait before the second try; doubles, jittered; 0 = 500 */
+	/* Called on whatever thread: with a line before each wait for another try (what failed,
+	 * why, when it goes on); with NULL when a server says that it has too much to do, or is
+	 * silent. */
+	void (*retrying)(void *ctx, const char *line);
+	void *retrying_ctx;
 };
 
 /* Only http and https; proxies are taken from the usual variables by libcurl. The strings of o are

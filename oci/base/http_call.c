@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/rate.h"
 #include "base/url.h"
 
 enum { MAX_HEADER_BYTES = 128 * 1024, MAX_REFUSAL_BYTES = 64 * 1024, SEND_BUFFER = 512 * 1024 };
@@ -132,11 +133,14 @@ static size_t on_send(char *p, size_t size, size_t n, void *ctx)
 
 	if (want == 0)
 		return 0;
+	if (x->up && want > eb_rate_piece(x->up))
+		want = eb_rate_piece(x->up);
 	got = g->call->send(g->ctx, x->send_at, p, want, &x->body_error);
 	if (got < 0 || (size_t)got > want) {
 		x->body_code = got < 0 ? (int)got : -EB_E_FORMAT;
 		return CURL_READFUNC_ABORT;
 	}
+	eb_rate_take(x->up, (uint64_t)got);
 	x->send_at += (uint64_t)got;
 	g->call->sent = x->send_at;
 	return (size_t)got;

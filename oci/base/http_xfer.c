@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/http_call.h"
 #include "base/mem.h"
+#include "base/rate.h"
 #include "base/span.h"
 #include "base/url.h"
 
@@ -241,6 +242,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
 		x->paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
+	eb_rate_take(x->down, bytes);
 	if (x->dropping) {
 		x->dropped += bytes;
 		if (x->get->call && status_of(x) / 100 != 2)
@@ -300,7 +302,9 @@ int http_xfer_request(struct http_xfer *x, const struct eb_http_options *o, stru
 	curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	/* libcurl holds a rate between reads, so a limit wants small ones. */
-	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, o->max_rate ? 4096L : 256L * 1024);
+	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, o->max_rate ? 4096L : (long)eb_rate_piece(o->down));
+	x->down = o->down;
+	x->up = o->up;
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)o->connect_timeout_sec);
@@ -399,6 +403,7 @@ static enum http_verdict bad_status(struct http_xfer *x, long status)
 		if (wait > MAX_RETRY_AFTER_SEC)
 			wait = MAX_RETRY_AFTER_SEC;
 		x->retry_after_usec = (int64_t)wait * 1000000;
+		x->congested = status == 429 || status >= 503;
 		if (x->get->call)
 			x->get->call->retry_after_usec = (uint64_t)x->retry_after_usec;
 		return again(x, cause);
@@ -450,7 +455,8 @@ static enum http_verdict broken(struct http_xfer *x, const struct eb_http_option
 	curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
 	if (x->cause)
 		return again(x, EB_TAKE_PTR(x->cause));
-	if (rc == CURLE_OPERATION_TIMEDOUT && sent > 0)
+	x->congested = rc == CURLE_OPERATION_TIMEDOUT && sent > 0;
+	if (x->congested)
 		return again(x, eb_xasprintf("no byte for %u s", o->stall_timeout_sec));
 	if (rc == CURLE_OPERATION_TIMEDOUT)
 		return again(x, eb_xasprintf("no connection within %u s", o->connect_timeout_sec));
@@ -492,6 +498,7 @@ enum http_verdict http_xfer_verdict(struct http_xfer *x, const struct eb_http_op
 	curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
 	x->was_sent = sent > 0;
 	x->retry_after_usec = 0;
+	x->congested = false;
 	v = judge(x, o, rc);
 	if (v == HTTP_AGAIN && !http_call_may_repeat(x, x->retry_after_usec > 0))
 		v = HTTP_FAILED;

@@ -21,14 +21,15 @@ struct http_xfer {
 	struct eb_http_get *get;
 	size_t order;
 	unsigned int attempt;
-	int64_t due_usec;	 /* when waiting: not before (monotonic) */
-	uint64_t at;		 /* next byte wanted from the resource */
-	uint64_t told;		 /* where the caller believes to be */
-	uint64_t reached;	 /* farthest byte when attempts were counted anew */
-	uint64_t total;		 /* size of the resource, UINT64_MAX = unknown */
-	char *etag, *modified;	 /* validators of the bytes before `at`, NULL = none */
-	bool (*full)(void *ctx); /* no more bytes now; NULL = never (eb_http_reader) */
-	struct eb_buf history;	 /* earlier causes, for the final message */
+	int64_t due_usec;	   /* when waiting: not before (monotonic) */
+	uint64_t at;		   /* next byte wanted from the resource */
+	uint64_t told;		   /* where the caller believes to be */
+	uint64_t reached;	   /* farthest byte when attempts were counted anew */
+	uint64_t total;		   /* size of the resource, UINT64_MAX = unknown */
+	char *etag, *modified;	   /* validators of the bytes before `at`, NULL = none */
+	struct eb_rate *down, *up; /* borrowed, NULL = no limit */
+	bool (*full)(void *ctx);   /* no more bytes now; NULL = never (eb_http_reader) */
+	struct eb_buf history;	   /* earlier causes, for the final message */
 	char *last_cause;
 
 	/* the request under way */
@@ -52,6 +53,7 @@ struct http_xfer {
 	/* how it ended */
 	int code;
 	char *cause;
+	bool congested; /* the server is there and has too much to do, or nothing to say */
 	int64_t retry_after_usec;
 };
 

@@ -30,6 +30,17 @@ static void wait_usec(uint64_t usec)
 		;
 }
 
+static void say_retry(const struct oci_upload *u, const struct eb_http_options *o,
+		      const struct eb_error *e, uint64_t wait_msec)
+{
+	autofree char *line = eb_xasprintf("%s: attempt %u of %u; next in %llu ms", e->message,
+					   u->attempt, o->attempts, (unsigned long long)wait_msec);
+
+	eb_log(EB_LOG_DEBUG, "%s", line);
+	if (o->retrying)
+		o->retrying(o->retrying_ctx, line);
+}
+
 /* Another try after `e`, or *err = e with how often and how far. e is taken. */
 static int try_again(struct oci_upload *u, struct eb_error *e, uint64_t retry_after_usec,
 		     struct eb_error **err)
@@ -59,7 +70,7 @@ static int try_again(struct oci_upload *u, struct eb_error *e, uint64_t retry_af
 	wait = eb_http_backoff_usec(o->backoff_msec, u->attempt);
 	if (wait < retry_after_usec)
 		wait = retry_after_usec;
-	eb_log(EB_LOG_DEBUG, "%s; again in %llu ms", e->message, (unsigned long long)(wait / 1000));
+	say_retry(u, o, e, wait / 1000);
 	eb_error_free(e);
 	wait_usec(wait);
 	return 0;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/progress.h"
+#include "base/rate.h"
 
 enum { MAX_WORK = 1000000 };
 
@@ -65,6 +66,18 @@ static void push_release(struct push *p)
 }
 EB_DEFINE_RELEASE(struct push, push_release)
 
+/* One item behind the other through the gate. */
+static int through_gate(struct push *p, eb_pool_fn fn, size_t i, struct eb_error **err)
+{
+	struct eb_gate *gate = oci_registry_gate(p->registry);
+	int r;
+
+	eb_gate_enter(gate);
+	r = fn(p, i, err);
+	eb_gate_leave(gate, r >= 0);
+	return r;
+}
+
 /* ---- what is there ---- */
 
 /* Of a target that was there before in another form, much is there. */
@@ -91,7 +104,7 @@ static int look_below(struct push *p, struct target *t, struct eb_error **err)
 	return 0;
 }
 
-static int look_one(void *ctx, size_t i, struct eb_error **err)
+static int look_at(void *ctx, size_t i, struct eb_error **err)
 {
 	struct push *p = ctx;
 	struct target *t = &p->targets[i];
@@ -117,6 +130,11 @@ static int look_one(void *ctx, size_t i, struct eb_error **err)
 		r = oci_graph_load(p->src, &t->t->root, &t->graph, err);
 	t->kept = eb_xcalloc(t->graph.n_nodes + 1, sizeof(*t->kept));
 	return r < 0 ? eb_prefix(err, r, "%s", t->t->name) : 0;
+}
+
+static int look_one(void *ctx, size_t i, struct eb_error **err)
+{
+	return through_gate(ctx, look_at, i, err);
 }
 
 /* ---- who needs which blob ---- */
@@ -273,7 +291,7 @@ static const char *mount_from(const struct push *p, const struct oci_push_target
 	return from && strcmp(from, home->repo) != 0 ? from : NULL;
 }
 
-static int work_one(void *ctx, size_t i, struct eb_error **err)
+static int work_at(void *ctx, size_t i, struct eb_error **err)
 {
 	struct push *p = ctx;
 	const struct work *w = &p->work[i];
@@ -302,6 +320,11 @@ static int work_one(void *ctx, size_t i, struct eb_error **err)
 	return r < 0 ? eb_prefix(err, r, "image %s",
 				 p->targets[p->needs[w->first + w->n - 1].target].t->name)
 		     : 0;
+}
+
+static int work_one(void *ctx, size_t i, struct eb_error **err)
+{
+	return through_gate(ctx, work_at, i, err);
 }
 
 static int send_blobs(struct push *p, struct eb_error **err)
@@ -333,7 +356,7 @@ static int remember_referrer(struct push *p, struct put put, struct eb_error **e
 	return r;
 }
 
-static int put_one(void *ctx, size_t i, struct eb_error **err)
+static int put_at(void *ctx, size_t i, struct eb_error **err)
 {
 	struct push *p = ctx;
 	struct put put = p->puts[i];
@@ -347,6 +370,11 @@ static int put_one(void *ctx, size_t i, struct eb_error **err)
 	if (r >= 0 && n->doc.subject && !noted)
 		r = remember_referrer(p, put, err);
 	return r < 0 ? eb_prefix(err, r, "image %s", t->t->name) : 0;
+}
+
+static int put_one(void *ctx, size_t i, struct eb_error **err)
+{
+	return through_gate(ctx, put_at, i, err);
 }
 
 /* All documents of one level of the targets first..last-1. */

@@ -6,6 +6,7 @@
 #include "base/span.h"
 #include "dist/ref.h"
 #include "dist/request.h"
+#include "dist/transport.h"
 #include "image/mediatype.h"
 
 static const char *const manifest_headers[] = {
@@ -51,6 +52,11 @@ struct oci_registry *oci_registry_free(struct oci_registry *r)
 const char *oci_registry_host(const struct oci_registry *r)
 {
 	return r->host;
+}
+
+struct eb_gate *oci_registry_gate(const struct oci_registry *r)
+{
+	return oci_transport_gate(r->transport);
 }
 
 void oci_digest_tag(const struct oci_digest *d, const char *suffix, char out[static 160])

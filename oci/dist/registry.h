@@ -9,6 +9,7 @@
 #include "image/manifest.h"
 
 struct eb_buf;
+struct eb_gate;
 struct eb_reader;
 struct oci_creds;
 struct oci_registry;
@@ -30,6 +31,8 @@ int oci_registry_new(const char *host, const struct oci_registry_options *o,
 struct oci_registry *oci_registry_free(struct oci_registry *r);
 EB_DEFINE_CLEANUP(struct oci_registry *, oci_registry_free)
 const char *oci_registry_host(const struct oci_registry *r);
+/* That of its transport: for each blob or document that is brought or sent. */
+struct eb_gate *oci_registry_gate(const struct oci_registry *r);
 
 /* Is there a registry, and does it let us in? */
 int oci_registry_ping(struct oci_registry *r, struct eb_error **err) EB_MUST_CHECK;

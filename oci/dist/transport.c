@@ -7,6 +7,7 @@
 #include "base/dir.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/rate.h"
 #include "base/span.h"
 
 enum { MAX_PEM_BYTES = 4 * 1024 * 1024, MAX_CERT_FILES = 64, MAX_DIRS = 16 };
@@ -24,7 +25,21 @@ struct oci_transport {
 	char *dirs[MAX_DIRS];
 	pthread_mutex_t lock;
 	struct idle *idle;
+	struct eb_rate *down, *up;
+	struct eb_gate *gate;
+	void (*retrying)(void *ctx, const char *line); /* of whoever made it */
+	void *retrying_ctx;
 };
+
+static void on_retry(void *ctx, const char *line)
+{
+	struct oci_transport *t = ctx;
+
+	if (!line)
+		eb_gate_trouble(t->gate);
+	if (t->retrying)
+		t->retrying(t->retrying_ctx, line);
+}
 
 static char *dup_or_null(const char *s)
 {
@@ -43,6 +58,14 @@ int oci_transport_new(const struct oci_transport_options *o, struct oci_transpor
 	t->o.client_cert = dup_or_null(o->client_cert);
 	t->o.client_key = dup_or_null(o->client_key);
 	t->o.n_cert_dirs = 0;
+	t->gate = eb_gate_new();
+	t->down = t->o.http.down = eb_rate_new(o->http.max_rate);
+	t->up = t->o.http.up = eb_rate_new(o->http.max_rate);
+	t->o.http.max_rate = 0;
+	t->retrying = o->http.retrying;
+	t->retrying_ctx = o->http.retrying_ctx;
+	t->o.http.retrying = on_retry;
+	t->o.http.retrying_ctx = t;
 	if (!t->o.http.attempts)
 		t->o.http.attempts = 4;
 	if (o->n_cert_dirs > MAX_DIRS)
@@ -72,8 +95,16 @@ struct oci_transport *oci_transport_free(struct oci_transport *t)
 	free((char *)(uintptr_t)t->o.client_cert);
 	free((char *)(uintptr_t)t->o.client_key);
 	pthread_mutex_destroy(&t->lock);
+	eb_rate_free(t->down);
+	eb_rate_free(t->up);
+	eb_gate_free(t->gate);
 	free(t);
 	return NULL;
+}
+
+struct eb_gate *oci_transport_gate(struct oci_transport *t)
+{
+	return t->gate;
 }
 
 const struct eb_http_options *oci_transport_http(const struct oci_transport *t)

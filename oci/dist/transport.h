@@ -6,6 +6,7 @@
 
 #include "base/http.h"
 
+struct eb_gate;
 struct oci_transport; /* shared by threads */
 
 struct oci_transport_options {
@@ -22,6 +23,9 @@ int oci_transport_new(const struct oci_transport_options *o, struct oci_transpor
 		      struct eb_error **err) EB_MUST_CHECK;
 struct oci_transport *oci_transport_free(struct oci_transport *t); /* all clients given back */
 EB_DEFINE_CLEANUP(struct oci_transport *, oci_transport_free)
+/* How much at once: what is brought or sent goes through it one by one, and it gets narrower when a
+ * server complains. http.max_rate holds for all clients together, each way. */
+struct eb_gate *oci_transport_gate(struct oci_transport *t);
 const struct eb_http_options *oci_transport_http(const struct oci_transport *t);
 /* A client for one request at a time to host ("name[:port]"); give it back afterwards. */
 int oci_transport_take(struct oci_transport *t, const char *host, bool is_registry,

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/progress.h"
+#include "base/rate.h"
 #include "base/stream.h"
 #include "bundle/canonical.h"
 #include "bundle/pull_blob.h"
@@ -53,8 +54,12 @@ static int one_blob(void *ctx, size_t i, struct eb_error **err)
 {
 	const struct job *j = ctx;
 	uint64_t fetched = 0;
-	int r = bnd_pull_blob(&j->place, j->blobs[i], &fetched, err);
+	struct eb_gate *gate = oci_registry_gate(j->place.registry);
+	int r;
 
+	eb_gate_enter(gate);
+	r = bnd_pull_blob(&j->place, j->blobs[i], &fetched, err);
+	eb_gate_leave(gate, r >= 0);
 	pthread_mutex_lock(&j->p->lock);
 	j->p->fetched += fetched;
 	pthread_mutex_unlock(&j->p->lock);
