@@ -23,6 +23,7 @@ applied. Every rule has `method` and `path` (regular expressions), may have `ski
 
 {"auth": N, "user": "name:password"} instead of a rule: a Bearer token is wanted, good for N requests (0: any number).
 {"limit": N} instead of a rule: 413 for a body of more than N bytes.
+{"crowd": N} instead of a rule: 429 for whoever comes when N are inside; each takes a twentieth of a second more.
 """
 import base64, http.client, http.server, json, os, re, socket, struct, sys, threading, time, urllib.parse
 
@@ -30,7 +31,7 @@ UPSTREAM, LISTEN = sys.argv[1:3]
 LOG = open(sys.argv[3], "a", buffering=1)
 LOCK = threading.Lock()
 PIECE = 64 * 1024
-state = {"rules": [], "auth": None, "limit": 0, "tokens": {}, "n": 0}
+state = {"rules": [], "auth": None, "limit": 0, "crowd": 0, "inside": 0, "when": 0, "tokens": {}, "n": 0}
 
 
 class Broken(Exception):
@@ -80,8 +81,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         rules = json.loads(body)
         with LOCK:
             auth = [r for r in rules if "auth" in r]
-            state.update(rules=[r for r in rules if "auth" not in r and "limit" not in r], auth=auth[0] if auth else None,
-                         limit=sum(r.get("limit", 0) for r in rules), tokens={})
+            state.update(rules=[r for r in rules if not {"auth", "limit", "crowd"} & set(r)], auth=auth[0] if auth else None,
+                         limit=sum(r.get("limit", 0) for r in rules),
+                         crowd=sum(r.get("crowd", 0) for r in rules), tokens={}, inside=0, when=state["when"] + 1)
         self.send_response(204)
         self.end_headers()
 
@@ -245,6 +247,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.token()
         if self.refused():
             return
+        if state["crowd"]:
+            if self.inside > state["crowd"]:
+                self.drain()
+                self.line(rule="crowd")
+                return self.answer(429)
+            time.sleep(0.05)
         rule = pick(self.command, self.path)
         self.line(rule=next((k for k in rule if k not in ("method", "path", "skip", "times")), ""))
         if state["limit"] and int(self.headers.get("Content-Length", 0)) > state["limit"]:
@@ -274,12 +282,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do(self):
         self.said = {"method": self.command, "path": self.path, "in": 0, "out": 0, "status": 0,
                      "auth": self.headers.get("Authorization", ""), "rule": ""}
+        with LOCK:
+            state["inside"] += 1
+            self.inside, when = state["inside"], state["when"]
         try:
             self.handle_one()
         except (Broken, OSError, http.client.HTTPException) as e:
             self.said["broke"] = str(e)
             self.close_connection = True
             self.forget()
+        finally:
+            with LOCK:
+                state["inside"] -= when == state["when"]
         if self.path != "/_rules":
             LOG.write(json.dumps(self.said) + "\n")
 
