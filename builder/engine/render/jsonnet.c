@@ -36,8 +36,13 @@ const struct rnd_jsonnet_limits rnd_jsonnet_default_limits = {
 	.output_bytes = (size_t)32 * 1024 * 1024,
 };
 
+/* The context comes in as a text to import: parsed JSON is a finished value, while members of an
+ * object in Jsonnet code are evaluated anew each time somebody asks (a third of the whole time). */
+#define CONTEXT "ctx.json"
+
 struct machine {
 	struct JsonnetVm *vm;
+	const char *ctx;
 	const struct rnd_fileset *files;
 };
 
@@ -98,6 +103,11 @@ static char *import(void *ctx, const char *base, const char *rel, char **found_h
 	autofree char *problem = NULL;
 
 	*success = f != NULL;
+	if (!f && strcmp(rel, CONTEXT) == 0) {
+		*success = 1;
+		*found_here = vm_string(m->vm, CONTEXT);
+		return vm_string(m->vm, m->ctx);
+	}
 	if (!f) {
 		problem = eb_xasprintf("import of '%s': the library has no such file; only what is "
 				       "in it can be imported",
@@ -197,7 +207,7 @@ static EB_NORETURN void child(const struct rnd_fileset *files, const struct rnd_
 			      int fd)
 {
 	static const char *const params[] = { "text", NULL };
-	struct machine m = { .files = files };
+	struct machine m = { .files = files, .ctx = ctx };
 	int failed = 0;
 	char *text;
 
@@ -210,7 +220,7 @@ static EB_NORETURN void child(const struct rnd_fileset *files, const struct rnd_
 	jsonnet_gc_min_objects(m.vm, 100000);
 	jsonnet_import_callback(m.vm, import, &m);
 	jsonnet_native_callback(m.vm, "sha256", native_sha256, &m, params);
-	jsonnet_tla_code(m.vm, "ctx", ctx);
+	jsonnet_tla_code(m.vm, "ctx", "std.parseJson(importstr '" CONTEXT "')");
 	text = jsonnet_evaluate_snippet(m.vm, entry->name, entry->text, &failed);
 	write_all(fd, failed ? "1" : "0", 1);
 	write_all(fd, text, strlen(text));
