@@ -110,7 +110,8 @@ int building_run(struct cmd_env *env, const struct building_args *a, struct setu
 	EB_CLEANUP(pkg_once_end_p) struct pkg_once *once = NULL;
 	struct bnd_plan_options o = { .arches = a->arches.items,
 				      .n_arches = a->arches.n,
-				      .layout_only = layout_only };
+				      .layout_only = layout_only,
+				      .values = a->rendered };
 	autofree char *reference = eb_xasprintf("%s/%s", def->registry, def->name), *same = NULL;
 	struct oci_digest root;
 	char key[65], signer[65] = "";

@@ -5,12 +5,14 @@
 #include "cli/opt.h"
 
 struct bnd_def;
+struct rnd_values;
 struct setup;
 
 /* Part of the args struct. */
 struct building_args {
 	const char *output, *key;
 	struct opt_list arches, cache_from, cache_to;
+	const struct rnd_values *rendered; /* as in struct bnd_plan_options; not an option */
 };
 
 #define BUILDING_OFFSET(type, field) (offsetof(type, build) + offsetof(struct building_args, field))

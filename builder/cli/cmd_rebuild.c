@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/remove.h"
 #include "bundle/rebuild.h"
+#include "bundle/rendered.h"
 #include "bundle/verify.h"
 #include "cli/cmd.h"
 #include "cli/setup.h"
@@ -91,7 +92,8 @@ static void report_difference(struct cmd_env *env, const struct bnd_rebuild_diff
 }
 
 static int plan(const struct bnd_bundle *b, struct bnd_plan *p, struct setup *s,
-		const struct bnd_def *def, struct img_session *session, struct eb_error **err)
+		const struct bnd_def *def, struct img_session *session, struct rnd_values *values,
+		struct eb_error **err)
 {
 	struct bnd_plan_options o = { .trust = IMG_TRUST_NOTHING };
 	autofree const char **arches = bnd_rebuild_arches(b, &o.n_arches);
@@ -99,6 +101,10 @@ static int plan(const struct bnd_bundle *b, struct bnd_plan *p, struct setup *s,
 	int r = bnd_plan_load(def, session, p, err);
 
 	o.arches = arches;
+	if (r >= 0)
+		r = bnd_rendered_values(b, values, err);
+	if (r > 0)
+		o.values = values;
 	if (r >= 0)
 		r = bnd_rebuild_epoch(b, p, &epoch, err);
 	if (r >= 0 && epoch >= 0) {
@@ -143,6 +149,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	EB_CLEANUP(bnd_def_free_p) struct bnd_def *def = NULL;
 	EB_CLEANUP(setup_release_p) struct setup s = { .cache = { .dir = { .fd = -1 } } };
 	EB_CLEANUP(img_session_free_p) struct img_session *session = NULL;
+	EB_CLEANUP(rnd_values_release_p) struct rnd_values values = { .tree = NULL };
 	EB_CLEANUP(bnd_plan_release_p) struct bnd_plan p = { 0 };
 	enum eb_codec_kind compression;
 	int r;
@@ -166,7 +173,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	if (r < 0)
 		return r;
 	session = img_session_new(&s.env);
-	r = plan(&b, &p, &s, def, session, err);
+	r = plan(&b, &p, &s, def, session, &values, err);
 	if (r >= 0 && img_session_used_fallback(session))
 		env_warn(env, "no locked codec for this machine: the system's shapes the bytes");
 	return r < 0 ? r : compare(env, argv[0], &b, &p, err);

@@ -1,11 +1,14 @@
 #include "cli/rendering.h"
 
+#include <sys/stat.h>
+
 #include "base/buf.h"
 #include "base/dir.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "bundle/def.h"
+#include "bundle/reader.h"
 #include "cli/setup.h"
 #include "image/stage.h"
 #include "render/yaml_read.h"
@@ -93,13 +96,28 @@ static int lock_images(struct cmd_env *env, const struct bnd_def *def, bool unlo
 	return bnd_site_lock_images(site, def, session, unlocked, err);
 }
 
+static int open_file(const char *path, struct bnd_site *ret, struct eb_error **err)
+{
+	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
+	int r = bnd_open(path, &b, err);
+
+	if (r < 0)
+		return r;
+	r = bnd_site_open(&b, ret, err);
+	return r < 0 ? eb_prefix(err, r, "'%s'", path) : 0;
+}
+
 int rendering_site(struct cmd_env *env, const char *path, bool images, bool unlocked,
 		   struct bnd_site *ret, struct eb_error **err)
 {
 	EB_CLEANUP(bnd_def_free_p) struct bnd_def *def = NULL;
 	EB_CLEANUP(bnd_site_release_p) struct bnd_site site = { .schema = NULL };
-	int r = bnd_def_load(path, &def, err);
+	struct stat st;
+	int r;
 
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		return open_file(path, ret, err);
+	r = bnd_def_load(path, &def, err);
 	if (r >= 0)
 		r = bnd_site_load(def, &site, err);
 	if (r >= 0 && images)

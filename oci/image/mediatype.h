@@ -33,6 +33,12 @@
 #define BND_MT_DEFINITION "application/vnd.ess.bundle.definition.v1+json"
 #define BND_MT_SOURCE "application/vnd.ess.bundle.source.v1.tar" /* recipes, locks, definition */
 #define BND_MT_TOOL "application/vnd.ess.bundle.tool.v1"
+/* Tar of "manifests/..." (the Jsonnet library), "values.schema.json", "profiles/NAME.yaml" */
+#define BND_MT_LIBRARY "application/vnd.ess.bundle.library.v1.tar"
+#define BND_MT_MANIFESTS                                                                           \
+	"application/vnd.ess.bundle.manifests.v1+yaml"		  /* rendered at the build         \
+								   */
+#define BND_MT_VALUES "application/vnd.ess.bundle.values.v1+yaml" /* given to the build */
 #define BND_ANN_ROOT "vnd.ess.bundle.root"   /* "true" on the root index in index.json */
 #define BND_ANN_SIGNS "vnd.ess.bundle.signs" /* digest that a signature manifest signs */
 /* how it hangs on that: "att", "sbom" = under cosign's tag of that end, "referrer" = by its subject

@@ -83,6 +83,80 @@ check "a file wins over the profile" render --profile small -f "$T/v.yaml"
 check "text stays text" [ "$(query 'docs[1]["spec"]["template"]["spec"]["containers"][0]["args"]')" = \
 	"['no', '1e3', 'a: b', '# c', 'x\\ny\\n', 'é']" ]
 
+# --- other forms ---
+mkdir "$T/helper"
+check "a file for each object" render --profile small --split "$T/split"
+check "they hold the same" cmp <(for f in "$T"/split/*.yaml; do echo ---; cat "$f"; done) <("$ESS" render "$B" --profile small)
+fails "files of another rendering are not mixed in" 9 "of another rendering" --profile small --split "$T/split" --name zz
+check "a chart" render --profile small --set-string 't=a {{ b }} {{{c' --as-chart "$T/chart"
+cat >"$T/helper/go.mod" <<-'END'
+	module helper
+END
+cat >"$T/helper/main.go" <<-'END'
+	package main
+
+	import (
+		"errors"
+		"fmt"
+		"os"
+		"text/template"
+	)
+
+	// What Helm does with a template, as far as these go.
+	func main() {
+		data := map[string]any{"Release": map[string]any{"Name": os.Args[1], "Namespace": "ess"}}
+		funcs := template.FuncMap{"fail": func(m string) (string, error) { return "", errors.New(m) }}
+		for _, f := range os.Args[2:] {
+			text, _ := os.ReadFile(f)
+			t, err := template.New(f).Funcs(funcs).Parse(string(text))
+			if err == nil {
+				err = t.Execute(os.Stdout, data)
+			}
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		}
+	}
+END
+if (cd "$T/helper" && GOCACHE=$T/gocache GOFLAGS=-mod=mod go build -o template .) >"$T/go.log" 2>&1; then
+	check "its templates give the objects" cmp <("$T/helper/template" ess "$T"/chart/templates/0*.yaml) \
+		<("$ESS" render "$B" --profile small --set-string 't=a {{ b }} {{{c' | grep -v '^---$')
+	check_match "for this release only" "rendered for a release called ess" sh -c "! '$T/helper/template' other '$T/chart/templates/guard.yaml' 2>&1"
+	check "it can be installed as that" "$T/helper/template" ess "$T/chart/templates/guard.yaml"
+else
+	skip "its templates give the objects" "no Go here"
+fi
+cat >"$T/foreign.yaml" <<-'END'
+	replicas: 1
+	args: ["--sidecar=ghcr.io/a/b:1"]
+END
+fails "an image that is not in the bundle" 3 "'ess-config' names image 'ghcr.io/a/b:1'" -f "$T/foreign.yaml"
+check "unless that is wanted" render -f "$T/foreign.yaml" --allow-foreign-image
+
+# --- a bundle file, without its directory and without network ---
+F=$T/demo.tar
+sed -e 's/recipes.redis/recipe/' -e 's/recipe: recipe/recipe: img, name: redis, tag: "8.0"/' "$B/bundle.yaml" >"$T/b2.yaml"
+mkdir "$T/b2" && cp -r "$B/manifests" "$B/profiles" "$T/b2/" && cp "$T/b2.yaml" "$T/b2/bundle.yaml" && mkdir "$T/b2/img"
+cat >"$T/b2/img/recipe.yaml" <<-'END'
+	name: img
+	version: "1"
+	architectures: [amd64]
+	files:
+	  - {path: /etc/demo, content: "hello\n"}
+END
+if check "its image is locked" "$ESS" lock --offline "$T/b2"; then
+	check "it is built with values" "$ESS" build --offline -q "$T/b2" -o "$F" --set replicas=3
+	"$ESS" render "$T/b2" --profile small --set x=1 >"$T/from-dir"
+	"$ESS" inspect "$F" --json >"$T/inspect.json"
+	mv "$T/b2" "$T/gone"
+	check "the file renders to what the directory did" cmp <("$ESS" render "$F" --profile small --set x=1) "$T/from-dir"
+	check_equal "profiles and values were rendered into it" "manifests/small.yaml manifests/values.yaml" \
+		"$(jq -r '[.manifests[].name] | join(" ")' "$T/inspect.json")"
+	check "it can be rebuilt from itself" "$ESS" rebuild --offline --compare "$F"
+	check_fails "a bundle file's mistakes are told too" "replicas: -1 is less" "$ESS" render "$F" --set replicas=-1
+fi
+
 # --- mistakes ---
 printf '# comment\nreplicas: -1\n' >"$T/bad.yaml"
 fails "the library's complaint has a place in the file" 1 "bad.yaml:2:1: replicas: -1 is less than 0" -f "$T/bad.yaml"

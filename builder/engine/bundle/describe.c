@@ -165,6 +165,26 @@ static json_t *describe_signatures(const struct bnd_bundle *b)
 	return list;
 }
 
+/* Those that were rendered when the bundle was built. */
+static json_t *describe_manifests(const struct bnd_bundle *b)
+{
+	json_t *list = eb_json_array();
+
+	for (size_t i = 0; i < b->bundle_manifest.n_items; i++) {
+		const struct oci_descriptor *d = &b->bundle_manifest.items[i];
+		json_t *j;
+
+		if (strcmp(d->media_type, BND_MT_MANIFESTS) != 0)
+			continue;
+		j = eb_json_object();
+		eb_json_set_str(j, "name", oci_descriptor_annotation(d, OCI_ANN_TITLE));
+		eb_json_set_str(j, "digest", d->digest.text);
+		eb_json_set_u64(j, "size_bytes", d->size);
+		eb_json_push(list, j);
+	}
+	return list;
+}
+
 int bnd_describe(const struct bnd_bundle *b, json_t **ret, struct eb_error **err)
 {
 	autojson json_t *j = eb_json_object();
@@ -179,7 +199,7 @@ int bnd_describe(const struct bnd_bundle *b, json_t **ret, struct eb_error **err
 	eb_json_set_str(root, "mediaType", b->root.media_type);
 	eb_json_set(j, "root", root);
 	eb_json_set(j, "images", images);
-	eb_json_set(j, "manifests", eb_json_array());
+	eb_json_set(j, "manifests", describe_manifests(b));
 	eb_json_set(j, "signatures", describe_signatures(b));
 	eb_json_set_u64(j, "size_bytes", oci_archive_file_size(b->archive));
 	for (size_t i = 0; i < b->n_images; i++) {

@@ -13,6 +13,7 @@
 #include "base/stream.h"
 #include "bundle/canonical.h"
 #include "bundle/documents.h"
+#include "bundle/rendered.h"
 #include "bundle/source.h"
 #include "dist/graph.h"
 #include "image/carried.h"
@@ -150,10 +151,9 @@ static int plan_images(struct bnd_plan *p, const struct bnd_plan_options *o, str
 	return 0;
 }
 
-/* Append a blob to the bundle manifest and to the file; takes text. */
-static int add_part(struct bnd_plan *p, struct oci_manifest *m, const char *media_type,
-		    const char *title, enum bnd_class class, char *text, size_t n,
-		    struct eb_error **err)
+int bnd_plan_part(struct bnd_plan *p, struct oci_manifest *m, const char *media_type,
+		  const char *title, enum bnd_class class, char *text, size_t n,
+		  struct eb_error **err)
 {
 	EB_CLEANUP(oci_descriptor_release_p) struct oci_descriptor d = { 0 };
 
@@ -201,7 +201,8 @@ static int add_source(struct bnd_plan *p, struct oci_manifest *m, struct eb_erro
 	if (r < 0)
 		return r;
 	n = tar.len;
-	return add_part(p, m, BND_MT_SOURCE, "source.tar", BND_DATA, eb_buf_take(&tar), n, err);
+	return bnd_plan_part(p, m, BND_MT_SOURCE, "source.tar", BND_DATA, eb_buf_take(&tar), n,
+			     err);
 }
 
 static int add_tool(struct bnd_plan *p, struct oci_manifest *m, struct eb_error **err)
@@ -219,8 +220,8 @@ static int add_tool(struct bnd_plan *p, struct oci_manifest *m, struct eb_error 
 	p->layout.has_tool = true;
 	p->layout.tool_size = text.len;
 	p->layout.tool = eb_xmemdup(eb_buf_str(&text), text.len);
-	return add_part(p, m, BND_MT_TOOL, "ess-bundle", BND_DATA,
-			eb_xmemdup(eb_buf_str(&text), text.len), text.len, err);
+	return bnd_plan_part(p, m, BND_MT_TOOL, "ess-bundle", BND_DATA,
+			     eb_xmemdup(eb_buf_str(&text), text.len), text.len, err);
 }
 
 /* The manifest of the bundle itself: definition, source, tool. */
@@ -241,12 +242,14 @@ static int make_bundle_manifest(struct bnd_plan *p, struct oci_descriptor *ret,
 	if (r < 0)
 		free(definition);
 	else
-		r = add_part(p, &m, BND_MT_DEFINITION, "definition.json", BND_DOCUMENT, definition,
-			     strlen(definition), err);
+		r = bnd_plan_part(p, &m, BND_MT_DEFINITION, "definition.json", BND_DOCUMENT,
+				  definition, strlen(definition), err);
 	if (r >= 0)
 		r = add_source(p, &m, err);
 	if (r >= 0)
 		r = add_tool(p, &m, err);
+	if (r >= 0)
+		r = bnd_add_rendered(p, &m, err);
 	if (r >= 0)
 		r = add_hanging(p, &m, err);
 	if (r < 0)
@@ -324,6 +327,7 @@ int bnd_plan_make(struct bnd_plan *p, const struct bnd_plan_options *o, struct e
 	int r = plan_images(p, o, err);
 
 	p->layout.mtime_sec = p->epoch_sec;
+	p->values = o->values;
 	if (r >= 0 && o->layout_only) {
 		make_layout_index(p);
 		bnd_layout_place(&p->layout);
@@ -524,6 +528,11 @@ int bnd_plan_key(const struct bnd_plan *p, const struct bnd_plan_options *o, con
 		    eb_codec_name(env->compression), (long long)env->epoch_sec);
 	for (size_t i = 0; o->arches && i < o->n_arches; i++)
 		eb_buf_addf(&b, " %s", o->arches[i]);
+	if (o->values) {
+		autofree char *values = eb_json_canonical(o->values->tree, NULL);
+
+		eb_buf_adds(&b, values);
+	}
 	r = eb_buf_check(&b, "source of the bundle", err);
 	if (r < 0)
 		return r;

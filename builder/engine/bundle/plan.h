@@ -5,6 +5,7 @@
 #include "bundle/def.h"
 #include "bundle/writer.h"
 #include "image/image.h"
+#include "render/values.h"
 
 struct bnd_plan_image {
 	const struct bnd_def_image *def;
@@ -23,7 +24,9 @@ struct bnd_plan_options {
 	size_t n_arches;
 	enum img_trust trust;
 	bool layout_only; /* no root, no bundle manifest: an image layout that holds the images */
-	bnd_signer sign;  /* NULL = unsigned */
+	const struct rnd_values
+		*values; /* to render manifests with, beside the profiles; or NULL */
+	bnd_signer sign; /* NULL = unsigned */
 	void *sign_ctx;
 };
 
@@ -35,7 +38,8 @@ struct bnd_plan {
 	struct bnd_layout layout;
 	struct oci_descriptor root;
 	struct oci_manifest root_index;
-	int64_t epoch_sec; /* newest of the images' */
+	int64_t epoch_sec;		 /* newest of the images' */
+	const struct rnd_values *values; /* as in the options */
 };
 
 /* Load the chains of a definition (recipes and locks); the first step of plan and of fetch. */
@@ -58,3 +62,9 @@ EB_DEFINE_RELEASE(struct bnd_plan, bnd_plan_release)
  * the key that signs, NULL = none. */
 int bnd_plan_key(const struct bnd_plan *p, const struct bnd_plan_options *o, const char *signer,
 		 char ret[static 65], struct eb_error **err) EB_MUST_CHECK;
+
+/* Append a blob to the bundle manifest m and to the file; takes text (n bytes). For those who add
+ * parts while bnd_plan_make() runs. */
+int bnd_plan_part(struct bnd_plan *p, struct oci_manifest *m, const char *media_type,
+		  const char *title, enum bnd_class class, char *text, size_t n,
+		  struct eb_error **err) EB_MUST_CHECK;

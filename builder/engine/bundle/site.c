@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "bundle/plan.h"
 #include "image/image.h"
 #include "recipe/check.h"
 
@@ -144,6 +145,29 @@ int bnd_site_lock_images(struct bnd_site *site, const struct bnd_def *def, struc
 	for (size_t i = 0; i < def->n_images && r >= 0; i++)
 		r = lock_image(site, def, &def->images[i], s, unlocked, err);
 	return r;
+}
+
+void bnd_site_add_image(struct bnd_site *site, const char *name, const char *digest)
+{
+	struct rnd_image *im = &site->images[site->n_images++];
+	const char *slash = strchr(name, '/'), *rest = slash ? slash + 1 : name;
+	const char *colon = strrchr(rest, ':');
+	size_t n = colon ? (size_t)(colon - rest) : strlen(rest);
+
+	im->registry = eb_arena_strndup(site->arena, name, slash ? (size_t)(slash - name) : 0);
+	im->repository = eb_arena_strndup(site->arena, rest, n);
+	im->component = component_of(im->repository);
+	im->tag = colon ? eb_arena_strdup(site->arena, colon + 1) : NULL;
+	im->digest = eb_arena_strdup(site->arena, digest);
+}
+
+void bnd_site_plan_images(struct bnd_site *site, const struct bnd_plan *p)
+{
+	site->images = eb_arena_alloc(site->arena, p->n_images * sizeof(*site->images));
+	site->n_images = 0;
+	for (size_t i = 0; i < p->n_images; i++)
+		bnd_site_add_image(site, p->images[i].name,
+				   p->images[i].image.index.desc.digest.text);
 }
 
 int bnd_site_relocate(struct bnd_site *site, const char *registry, struct eb_error **err)

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/tar_write.h"
+#include "render/fileset.h"
 
 enum { MAX_FILES = 100000 };
 
@@ -118,6 +119,35 @@ static int write_file(const struct file *f, int64_t mtime_sec, struct eb_buf *ou
 	return 0;
 }
 
+/* What manifests are rendered from. */
+static int add_render(struct files *f, const struct bnd_def *def, struct eb_error **err)
+{
+	EB_CLEANUP(rnd_fileset_release_p) struct rnd_fileset library = { 0 };
+	const struct bnd_def_render *render = &def->render;
+	autofree char *dir = eb_xasprintf("%s/%s", render->dir, render->library);
+	const char *name;
+	json_t *profile;
+	int r = rnd_fileset_add_dir(&library, dir, "", err);
+
+	for (size_t i = 0; i < library.n && r >= 0; i++)
+		r = add(f,
+			eb_xasprintf("bundles/%s/%s/%s", def->name, render->library,
+				     library.items[i].name),
+			eb_xasprintf("%s/%s", dir, library.items[i].name), 0644, err);
+	if (r >= 0 && render->schema)
+		r = add(f, eb_xasprintf("bundles/%s/%s", def->name, render->schema),
+			eb_xasprintf("%s/%s", render->dir, render->schema), 0644, err);
+	json_object_foreach(render->profiles, name, profile)
+	{
+		const char *file = json_string_value(profile);
+
+		if (r >= 0)
+			r = add(f, eb_xasprintf("bundles/%s/%s", def->name, file),
+				eb_xasprintf("%s/%s", render->dir, file), 0644, err);
+	}
+	return r;
+}
+
 static int collect(const struct bnd_def *def, const struct img_chain *const *chains, size_t n,
 		   struct files *f, struct eb_error **err)
 {
@@ -130,6 +160,8 @@ static int collect(const struct bnd_def *def, const struct img_chain *const *cha
 		if (r >= 0 && d->tool && strcmp(d->tool_dir, d->dir) == 0)
 			r = add(f, eb_xasprintf("bundles/%s/%s", d->name, d->tool),
 				eb_xasprintf("%s/%s", d->tool_dir, d->tool), 0755, err);
+		if (r >= 0 && d->render.library && strcmp(d->render.dir, d->dir) == 0)
+			r = add_render(f, d, err);
 	}
 	for (size_t i = 0; i < n && r >= 0; i++)
 		for (size_t s = 0; s < chains[i]->n && r >= 0; s++)
