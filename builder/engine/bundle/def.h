@@ -11,10 +11,12 @@
  *   compression: zstd                 # or gzip
  *   tool: files/launcher.sh           # becomes the member `ess-bundle`
  *   annotations: {}
- *   from: ess-community               # a bundle beside this one: what is not said here is said
- * there, exclude: [hookshot]               # images of it that are left out render: # manifests
- * that 'render' makes; needs main.jsonnet in it library: manifests schema: values.schema.json
+ *   render:                           # manifests that 'render' makes
+ *     library: manifests              # holds main.jsonnet
+ *     schema: values.schema.json
  *     profiles: {default: profiles/default.yaml}
+ *   from: ess-community               # a bundle beside this one says what is not said here
+ *   exclude: [hookshot]               # images of it that are left out
  *
  * Immutable after loading; all strings live in the definition's arena. */
 #pragma once
