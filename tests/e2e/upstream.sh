@@ -249,15 +249,23 @@ check_equal "with its attestation" "$PROV" "$(fetched "$REG/v2/part/server" "$PR
 check "once more: nothing to do" "$ESS" push --progress=none --plain-http --sparse=rewrite "$T/one.tar" "$REG/part"
 said "nothing was sent" "^there .*server:1.2"
 
-# Distribution 3 can be told to take it.
-if GO_TOOLS=$("$ROOT/tests/e2e/tools/get-go-tools.sh" registry 2>"$T/go-tools.log"); then
+# Distribution 3 refuses it as well, but can be told to take it; what is whole it takes in any case.
+start_registry3() { # NAME VALIDATION: its address in REG3
 	REG3=127.0.0.1:$(free_port)
-	printf 'version: 0.1\nlog: {level: warn, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\nvalidation: {manifests: {indexes: {platforms: %s}}}\n' \
-		"$T/registry3" "$REG3" none >"$T/registry3.yml"
-	start registry3 "$GO_TOOLS/registry" serve "$T/registry3.yml"
+	printf 'version: 0.1\nlog: {level: warn, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\n%s\n' \
+		"$T/$1" "$REG3" "$2" >"$T/$1.yml"
+	start "$1" "$GO_TOOLS/registry" serve "$T/$1.yml"
 	wait_for 15 python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "http://$REG3/v2/" ||
-		bail "the other registry did not come up" "$T/registry3.log"
-	check "distribution 3 takes it" "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG3/part"
+		bail "$1 did not come up" "$T/$1.log"
+}
+if GO_TOOLS=$("$ROOT/tests/e2e/tools/get-go-tools.sh" registry 2>"$T/go-tools.log"); then
+	start_registry3 strict ""
+	check_rc "distribution 3 does not take it: 6" 6 "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG3/part"
+	check "it takes what is whole" "$ESS" push --progress=none --plain-http "$T/first.tar" "$REG3/whole"
+	check_equal "as it is" "$INDEX" "$(fetched "$REG3/v2/whole/server" 1.2)"
+	check_equal "with who refers to it" "$SBOM" "$(refers "$REG3/v2/whole/server" "$INDEX")"
+	start_registry3 lenient 'validation: {manifests: {indexes: {platforms: none}}}'
+	check "distribution 3 can be told to take it" "$ESS" push --progress=none --plain-http "$T/one.tar" "$REG3/part"
 	check_equal "as it is" "$INDEX" "$(fetched "$REG3/v2/part/server" 1.2)"
 	check_equal "with its signature" "$SIG" "$(fetched "$REG3/v2/part/server" "${INDEX/:/-}.sig")"
 	check "pull gives the same file" sh -c \
