@@ -163,6 +163,7 @@ copy_on() { # names by digest are no tags, and are not made again
 test_containerd() {
 	local name=${REF%:*} unpacked="" served
 	ctr_up
+	local PATH=$CTR_PATH # its ctr, too
 	note "containerd $(in_ctr containerd --version | awk '{print $3}')"
 	export CONTAINERD_ADDRESS=$CTR/sock CONTAINERD_SNAPSHOTTER=$CTR_SNAPSHOTTER
 
