@@ -88,7 +88,7 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
-all: $(OUT)/ess-bundle $(OUT)/ess-tools $(OUT)/liboci.a ## build out/ess-bundle, out/ess-tools and out/liboci.a
+all: $(OUT)/ess-bundle $(OUT)/ess-tools $(OUT)/liboci.a $(OUT)/own/ess-bundle $(OUT)/own/ess-tools ## build out/ess-bundle, out/ess-tools and out/liboci.a
 
 # Objects are rebuilt when the flags change.
 FLAGS_TEXT := $(CC) $(BASE_CFLAGS)
@@ -118,6 +118,12 @@ $(OUT)/ess-bundle: $(call objs,$(CLI_SRC)) $(OUT)/libengine.a $(OUT)/liboci.a
 	$(call say,LD,$@)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LIBS)
 $(OUT)/ess-tools: $(call objs,$(TOOLS_SRC)) $(OUT)/libengine.a $(OUT)/liboci.a
 	$(call say,LD,$@)$(CC) $(BASE_LDFLAGS) -Wl,--gc-sections,--as-needed -o $@ $^ $(LIBS)
+# As they go into images: without what tells one machine's build from another's.
+OWN_LDFLAGS := -s -Wl,--build-id=none
+$(OUT)/own/ess-bundle: $(OUT)/ess-bundle
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(BASE_LDFLAGS) $(OWN_LDFLAGS) -o $@ $(call objs,$(CLI_SRC)) $(OUT)/libengine.a $(OUT)/liboci.a $(LIBS)
+$(OUT)/own/ess-tools: $(OUT)/ess-tools
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(BASE_LDFLAGS) $(OWN_LDFLAGS) -Wl,--gc-sections,--as-needed -o $@ $(call objs,$(TOOLS_SRC)) $(OUT)/libengine.a $(OUT)/liboci.a $(LIBS)
 $(OUT)/unit-tests: $(call objs,$(UNIT_SRC)) $(call objs,$(filter-out %/main.c,$(CLI_SRC) $(TOOLS_SRC))) $(OUT)/libengine.a $(OUT)/liboci.a
 	$(call say,LD,$@)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LIBS) -lcunit -lssl
 

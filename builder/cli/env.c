@@ -29,6 +29,23 @@ static const char *non_empty(const char *name)
 	return v && *v ? v : NULL;
 }
 
+const char *env_programs_dir(struct cmd_env *env)
+{
+	static const char *const places[] = { "own", "../lib/ess-bundle" };
+	autofree char *self = realpath("/proc/self/exe", NULL);
+	char *slash = self ? strrchr(self, '/') : NULL;
+
+	if (!slash || env->programs_dir)
+		return env->programs_dir;
+	*slash = '\0';
+	for (size_t i = 0; i < EB_ARRAY_LEN(places) && !env->programs_dir; i++) {
+		autofree char *dir = eb_xasprintf("%s/%s", self, places[i]);
+
+		env->programs_dir = realpath(dir, NULL);
+	}
+	return env->programs_dir;
+}
+
 static bool terminal_is_utf8(void)
 {
 	const char *v = non_empty("LC_ALL");
@@ -157,6 +174,8 @@ void env_release(struct cmd_env *env)
 	env->cache_dir = NULL;
 	free(env->client);
 	env->client = NULL;
+	free(env->programs_dir);
+	env->programs_dir = NULL;
 }
 
 int env_cache_dir(struct cmd_env *env, const char **ret, struct eb_error **err)

@@ -32,6 +32,7 @@ struct cmd_env {
 	struct eb_writer *out;
 	char *cache_dir;
 	const char **client;
+	char *programs_dir;
 	int out_errno; /* first failure on stdout */
 };
 
@@ -47,6 +48,9 @@ int env_cache_dir(struct cmd_env *env, const char **ret, struct eb_error **err) 
  * variables (PIP_*, GOPROXY and the like), proxies, certificates, PATH and HOME. Lives as long as
  * env. */
 const char *const *env_client(struct cmd_env *env);
+/* Where the programs are that are built with this one, for images: "own" beside it, or where `make
+ * install` puts them; NULL when there is no such place. Lives as long as env. */
+const char *env_programs_dir(struct cmd_env *env);
 /* Where temporary files go: TMPDIR, else /tmp. Static storage. */
 const char *env_temp_dir(void);
 /* SOURCE_DATE_EPOCH in seconds, or -1 when unset. EB_E_USAGE when it is no number. */

@@ -47,6 +47,16 @@ static int open_registry(void *ctx, const char *host, bool plain_http, bool push
 	return r < 0 ? r : remote_registry(s->remote, host, push, false, ret, err);
 }
 
+static const char **list_source_dirs(struct cmd_env *env, const struct opt_list *given)
+{
+	const char **dirs = eb_xcalloc(given->n + 2, sizeof(*dirs));
+
+	for (size_t i = 0; i < given->n; i++)
+		dirs[i] = given->items[i];
+	dirs[given->n] = env_programs_dir(env);
+	return dirs;
+}
+
 int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
 	       enum eb_codec_kind compression, struct eb_error **err)
 {
@@ -72,9 +82,10 @@ int setup_init(struct setup *s, struct cmd_env *env, const struct setup_args *a,
 					    .attempts = (unsigned int)a->tries };
 	s->temp_dir = realpath(env_temp_dir(), NULL);
 	s->pip = (struct pkg_pip){ env_client(env), s->temp_dir ? s->temp_dir : "/tmp" };
+	s->source_dirs = list_source_dirs(env, &a->sources);
 	s->fetch = (struct pkg_fetch_options){ .cache = &s->cache,
 					       .mirrors = s->mirrors,
-					       .source_dirs = a->sources.items,
+					       .source_dirs = s->source_dirs,
 					       .offline = a->offline,
 					       .http = &s->http,
 					       .progress = env->progress,
@@ -117,5 +128,7 @@ void setup_release(struct setup *s)
 	s->mirrors = NULL;
 	free(s->temp_dir);
 	s->temp_dir = NULL;
+	free(s->source_dirs);
+	s->source_dirs = NULL;
 	pkg_cache_release(&s->cache);
 }

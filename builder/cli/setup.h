@@ -71,7 +71,8 @@ struct setup {
 	struct pkg_cache cache;
 	struct pkg_mirrors *mirrors;
 	struct eb_http_options http;
-	char *temp_dir; /* absolute */
+	char *temp_dir;		  /* absolute */
+	const char **source_dirs; /* --sources, and where our own programs are */
 	struct pkg_pip pip;
 	struct pkg_fetch_options fetch;
 	struct pkg_repo_options repo;

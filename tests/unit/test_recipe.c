@@ -142,7 +142,7 @@ TEST(recipe, parse_full_reads_entries_in_order)
 	EB_CLEANUP(rcp_free_p) struct rcp_recipe *r = load_full();
 	const struct rcp_entry *e = r->entries;
 
-	CHECK_INT(r->n_entries, 5);
+	CHECK_INT(r->n_entries, 6);
 	CHECK_INT(e[0].kind, RCP_FILE);
 	CHECK_STR(e[0].text, "port 6379\n");
 	CHECK_INT(e[0].mode, 0640);
@@ -152,11 +152,13 @@ TEST(recipe, parse_full_reads_entries_in_order)
 	CHECK(!e[1].text && !e[1].replace);
 	CHECK_STR(e[1].source, "files/other");
 	CHECK_INT(e[1].mode, 0644);
-	CHECK_INT(e[3].kind, RCP_DIRECTORY);
-	CHECK_INT(e[3].mode, 0750);
-	CHECK_INT(e[3].uid, 10002);
-	CHECK_INT(e[4].kind, RCP_LINK);
-	CHECK_STR(e[4].target, "dash");
+	CHECK_STR(e[3].remote.url, RCP_OWN_URL "ess-tools");
+	CHECK_INT(e[3].mode, 0755);
+	CHECK_INT(e[4].kind, RCP_DIRECTORY);
+	CHECK_INT(e[4].mode, 0750);
+	CHECK_INT(e[4].uid, 10002);
+	CHECK_INT(e[5].kind, RCP_LINK);
+	CHECK_STR(e[5].target, "dash");
 	CHECK(r->permissions[0].has_mode && r->permissions[0].has_owner);
 	CHECK_INT(r->permissions[0].mode, 04755);
 }

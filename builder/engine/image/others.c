@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/url.h"
+#include "image/own.h"
 #include "pkg/gitarchive.h"
 
 /* Something that is to be locked: where it is, what is known of it. */
@@ -47,6 +48,9 @@ static bool same(const char *a, const char *b)
 static bool take_over(const struct locker *l, struct other *x, const char *url, const char *commit,
 		      const char *sha256, uint64_t size)
 {
+	/* What these sources are built to changes with them. */
+	if (rcp_is_own(url))
+		return false;
 	if (!same(url, x->remote->url) || !same(commit, x->archive ? x->archive->commit : NULL) ||
 	    (x->remote->sha256 && strcmp(x->remote->sha256, sha256) != 0))
 		return false;
@@ -79,6 +83,8 @@ static int fetch(const struct locker *l, struct other *x, struct eb_error **err)
 	autofd int fd = -1;
 	int r;
 
+	if (!m->sha256 && rcp_is_own(m->url))
+		return img_own_find(l->env, m->url, x->what, x->sha256, &x->size, err);
 	if (!m->sha256)
 		return pkg_fetch_first(l->env->fetch, &s, x->sha256, &x->size, err);
 	r = pkg_fetch(l->env->fetch, &s, 1, err);
@@ -102,7 +108,7 @@ static int choose(const struct locker *l, struct other *x, struct eb_error **err
 	if (m->sha256 && strcmp(m->sha256, x->sha256) != 0)
 		return rcp_throw(x->pos, err, "%s: the recipe says sha256:%s, git made sha256:%s",
 				 x->what, m->sha256, x->sha256);
-	if (!m->sha256 && !git)
+	if (!m->sha256 && !git && !rcp_is_own(m->url))
 		eb_buf_addf(l->review,
 			    "! %s (%s): taken from the net for the first time, nobody vouches for "
 			    "it yet; compare with what its makers publish: sha256 %s\n",

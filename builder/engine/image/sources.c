@@ -7,6 +7,7 @@
 #include "image/fetching.h"
 #include "image/inputs.h"
 #include "image/others.h"
+#include "image/own.h"
 #include "image/programs.h"
 #include "image/python.h"
 #include "image/upstream.h"
@@ -174,6 +175,9 @@ static int add_others(struct source_list *l, const struct img_env *env, const st
 
 			if (asked->archive && asked->archive->git)
 				r = make_commit(env, c->stage[s].recipe, asked->archive, x, err);
+			else if (m && rcp_is_own(m->url))
+				r = img_own_have(env, m->url, x->what, x->sha256, x->size,
+						 c->stage[s].recipe->dir, err);
 			else if (m)
 				r = add_remote(l, x->what, m, x->sha256, x->size, err);
 		}

@@ -2,6 +2,7 @@
 
 #include "base/dir.h"
 #include "base/hash.h"
+#include "recipe/recipe.h"
 
 const char *const rcp_architectures[] = { "amd64",   "arm64",	"armel",   "armhf", "i386",
 					  "loong64", "ppc64el", "riscv64", "s390x", NULL };
@@ -215,6 +216,11 @@ const char *rcp_check_commit(const char *s)
 }
 
 /* RFC 3986 without userinfo, which would be a secret in a file that everybody reads. */
+bool rcp_is_own(const char *url)
+{
+	return url && strncmp(url, RCP_OWN_URL, strlen(RCP_OWN_URL)) == 0;
+}
+
 const char *rcp_check_url(const char *s)
 {
 	static const char wrong[] = "a URL such as 'https://example.org/x-1.2.tar.gz'";

@@ -167,6 +167,15 @@ static int read_url(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 	return rcp_read_checked(rd, v, rcp_check_url, to, err);
 }
 
+static int read_file_url(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+			 struct eb_error **err)
+{
+	if (v->kind == RCP_YAML_SCALAR && rcp_is_own(v->text) &&
+	    !rcp_check_word(v->text + strlen(RCP_OWN_URL)))
+		return rcp_read_line(rd, v, to, err);
+	return read_url(rd, v, to, err);
+}
+
 static int read_blob_kind(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 			  struct eb_error **err)
 {
@@ -245,7 +254,7 @@ const struct lock_section lock_sections[LOCK_SECTIONS] = {
 	}, .order = { "name", "arch" }, .n_unique = 2 },
 	[LOCK_FILES] = { SECTION(files, file), .fields = {
 		{ "path", rcp_read_path_below, OF(file, path), .type = LOCK_TEXT },
-		{ "url", read_url, OF(file, url), .type = LOCK_TEXT },
+		{ "url", read_file_url, OF(file, url), .type = LOCK_TEXT },
 		{ "size", read_size, OF(file, size), .type = LOCK_SIZE },
 		{ "sha256", rcp_read_sha256, OF(file, sha256), .type = LOCK_TEXT },
 	}, .order = { "path" }, .n_unique = 1 },

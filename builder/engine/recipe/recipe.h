@@ -44,6 +44,11 @@ struct rcp_group {
 	struct rcp_pos pos;
 };
 
+/* A program that the same sources as this one are built to: RCP_OWN_URL "NAME". It is looked for in
+ * the directories of sources only, by that name. */
+#define RCP_OWN_URL "own://ess-bundle/"
+bool rcp_is_own(const char *url); /* NULL is none */
+
 struct rcp_remote {	      /* what is downloaded */
 	const char *url;      /* NULL = nothing is */
 	const char **mirrors; /* further URLs of the same bytes */

@@ -23,6 +23,17 @@ static int read_source(struct rcp_reader *rd, const struct rcp_yaml *v, void *to
 	return rcp_read_checked(rd, v, rcp_check_relative, to, err);
 }
 
+struct file_keys {
+	struct rcp_entry entry; /* first: the other readers know this one */
+	const char *program;
+};
+
+static int read_program(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
+			struct eb_error **err)
+{
+	return rcp_read_checked(rd, v, rcp_check_word, to, err);
+}
+
 static int read_file(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		     struct eb_error **err)
 {
@@ -30,26 +41,34 @@ static int read_file(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		{ "path", rcp_read_path_below, offsetof(struct rcp_entry, path), true },
 		{ "content", rcp_read_text, offsetof(struct rcp_entry, text), false },
 		{ "source", read_source, offsetof(struct rcp_entry, source), false },
+		{ "program", read_program, offsetof(struct file_keys, program), false },
 		RCP_REMOTE_FIELDS(struct rcp_entry),
 		{ "mode", rcp_read_mode, offsetof(struct rcp_entry, mode), false },
 		{ "owner", read_entry_owner, 0, false },
 		{ "replace", rcp_read_bool, offsetof(struct rcp_entry, replace), false },
 	};
-	struct rcp_entry *e = to;
+	struct file_keys keys = { .entry = { .kind = RCP_FILE, .mode = UINT32_MAX } };
+	struct rcp_entry *e = &keys.entry;
 	int r, given;
 
-	e->kind = RCP_FILE;
-	e->mode = 0644;
 	e->pos = rcp_pos_of(v);
-	r = rcp_read_map(rd, v, fields, EB_ARRAY_LEN(fields), e, err);
+	r = rcp_read_map(rd, v, fields, EB_ARRAY_LEN(fields), &keys, err);
 	if (r < 0)
 		return r;
-	given = !!e->text + !!e->source + !!e->remote.url;
+	if (e->mode == UINT32_MAX)
+		e->mode = keys.program ? 0755 : 0644;
+	given = !!e->text + !!e->source + !!e->remote.url + !!keys.program;
 	if (given != 1)
 		return rcp_read_throw(rd, v, err,
-				      "'%s' needs either 'content', 'source' or 'url'%s", e->path,
-				      given ? ", only one of them" : "");
-	return rcp_check_remote(rd, v, &e->remote, err);
+				      "'%s' needs either 'content', 'source', 'url' or 'program'%s",
+				      e->path, given ? ", only one of them" : "");
+	r = rcp_check_remote(rd, v, &e->remote, err);
+	if (r < 0)
+		return r;
+	if (keys.program)
+		e->remote.url = eb_arena_printf(rd->arena, RCP_OWN_URL "%s", keys.program);
+	*(struct rcp_entry *)to = *e;
+	return 0;
 }
 
 static int read_directory(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
