@@ -8,6 +8,7 @@
 #include "render/path.h"
 #include "render/schema.h"
 #include "render/values_template.h"
+#include "render/values_text.h"
 #include "render/values.h"
 
 char *rnd_image_ref(const struct rnd_image *im)
@@ -74,6 +75,8 @@ int rnd_effective_values(const struct rnd_input *in, json_t **ret, struct eb_err
 		/* Now that they are evaluated, texts may be other than what the schema wants. */
 		if (r >= 0)
 			r = rnd_schema_validate(in->schema, values, places, err);
+		if (r >= 0)
+			r = rnd_check_texts(in->schema, values, places, err);
 	}
 	if (r >= 0)
 		*ret = EB_TAKE_PTR(values);
