@@ -25,7 +25,8 @@ function(ctx)
     local labels = l.labels(c) { 'app.kubernetes.io/managed-by': 'matrix-tools-deployment-markers' };
     local hook = { hook: name, weight: accountWeight };
     [
-      l.serviceAccount(c, hook),
+      // One that the user names serves both.
+      if name == 'pre' || l.get(v, 'serviceAccount.name') == null then l.serviceAccount(c, hook),
       if l.get(v, 'rbac.create', true) then l.role(c, [
         { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
         { apiGroups: [''], resources: ['configmaps'], resourceNames: [markers], verbs: ['get', 'update'] },
