@@ -169,14 +169,20 @@ TEST(gather, a_layout_gives_what_it_has_names_for)
 	rl_image(l, "docker.io/library/redis:7.0", "two");
 	rl_image(l, "localhost:5000/x:1", "three");
 	rl_image(l, "nightly", "four");
+	rl_image(l, "example.org/x:\033[1m", "five");
+	rl_image(l, "bad_host.org/x:1", "six");
+	rl_image(l, "example.org/../x:1", "seven");
 	rl_write(l, test_path("l.tar"));
 	mirror_gather(&x, "to: TO/m\nimages:\n- {from: \"oci-archive:l.tar\"}\n");
-	CHECK_INT(x.items.n, 4);
-	CHECK_STR(mirror_statuses(&x), "fmmm");
+	CHECK_STR(mirror_statuses(&x), "ffmmffm");
 	CHECK_HAS(item(&x, 0)->error->hint, "'to'");
-	CHECK_STR(item(&x, 1)->repo, "m/library/redis");
-	CHECK_STR(item(&x, 1)->to_tag, "8.0");
-	CHECK_STR(item(&x, 3)->repo, "m/x");
+	CHECK_HAS(item(&x, 1)->from, "bad_host.org/x:1");
+	CHECK_STR(item(&x, 2)->repo, "m/library/redis");
+	CHECK_STR(item(&x, 2)->to_tag, "8.0");
+	CHECK_HAS(item(&x, 4)->error->message, "../x");
+	CHECK_HAS(item(&x, 5)->from, "example.org/x:?[1m");
+	CHECK(!item(&x, 5)->to);
+	CHECK_STR(item(&x, 6)->repo, "m/x");
 	mirror_gather(&x, "to: TO/m\nimages:\n- {from: \"oci-archive:l.tar\", names: nightly, "
 			  "to: n}\n- {from: \"oci-archive:l.tar\", names: \"*redis*\", keep: 1}\n"
 			  "- {from: \"oci:none\"}\n");

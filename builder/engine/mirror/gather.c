@@ -12,6 +12,8 @@
 #include "mirror/choose.h"
 #include "mirror/narrow.h"
 
+enum { MAX_SHOWN_BYTES = 300 };
+
 /* One entry of the list; filled by one thread. */
 struct entry {
 	struct mir_items found; /* without origins */
@@ -195,6 +197,36 @@ static void read_names(const struct mir_image *im, const struct oci_manifest *in
 		qsort(ret->items, ret->n, sizeof(*ret->items), by_repo);
 }
 
+/* A layout may be anybody's: what it calls its images is checked before it is used or shown. */
+static int check_named(const struct mir_item *it, const struct named *d, struct eb_error **err)
+{
+	int r = oci_tag_check(d->tag, err);
+
+	if (r >= 0 && d->host)
+		r = oci_host_check(d->host, err);
+	if (r >= 0 && !*d->path && !it->image->to) {
+		r = eb_throw(err, EB_E_USAGE, "it has the name '%s' only", d->full);
+		return eb_hint(err, r, "give this entry of the list a 'to'");
+	}
+	return r;
+}
+
+static void set_named(struct mir_item *it, const struct named *d)
+{
+	autofree char *shown = eb_printable(d->full, MAX_SHOWN_BYTES);
+	struct eb_error *e = NULL;
+
+	oci_descriptor_copy(d->desc, &it->root);
+	free(it->from);
+	it->from = eb_xasprintf("%s:%s", it->image->from, shown);
+	if (check_named(it, d, &e) < 0)
+		mir_item_fail(it, e);
+	if (it->status == MIR_FAILED) {
+		free(it->to); /* it may be anything */
+		it->to = NULL;
+	}
+}
+
 /* The tags of one repository, from `first` on. */
 static int choose_named(struct gather *g, size_t entry, const struct named *first, size_t n,
 			struct eb_error **err)
@@ -216,16 +248,7 @@ static int choose_named(struct gather *g, size_t entry, const struct named *firs
 		r = add_item(g, entry, d->tag, NULL, d->host, *d->path ? d->path : "-", &it, err);
 		if (r < 0)
 			return r;
-		oci_descriptor_copy(d->desc, &it->root);
-		free(it->from);
-		it->from = eb_xasprintf("%s:%s", it->image->from, d->full);
-		if (!*d->path && !it->image->to) {
-			struct eb_error *e = NULL;
-
-			eb_ignore(eb_throw(&e, EB_E_USAGE, "it has the name '%s' only", d->full));
-			eb_ignore(eb_hint(&e, -EB_E_USAGE, "give this entry of the list a 'to'"));
-			mir_item_fail(it, e);
-		}
+		set_named(it, d);
 	}
 	return r;
 }
