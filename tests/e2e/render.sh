@@ -157,6 +157,34 @@ if check "its image is locked" "$ESS" lock --offline "$T/b2"; then
 	check_fails "a bundle file's mistakes are told too" "replicas: -1 is less" "$ESS" render "$F" --set replicas=-1
 fi
 
+# --- values ---
+cat >"$B/schema.json" <<-'END'
+	{"type": "object", "additionalProperties": false, "properties": {
+	  "replicas": {"type": "integer", "default": 1, "description": "How many there are."},
+	  "host": {"type": "string", "x-templated": true, "pattern": "^[a-z.-]+$", "description": "Its name."},
+	  "count": {"x-removed": "use replicas"},
+	  "args": {"type": "array", "default": [], "items": {"type": "string"}, "description": "Arguments."}}}
+END
+cp "$B/bundle.yaml" "$T/bundle.yaml"
+sed -i 's/^  library:/  schema: schema.json\n&/' "$B/bundle.yaml"
+printf 'host: "{{ .Release.Name }}.{{ .Release.Namespace }}"\n' >"$T/v.yaml"
+check "defaults are filled in, templates evaluated" render -f "$T/v.yaml"
+check_equal "both arrived" "{'args': [], 'host': 'ess.ess', 'replicas': 1}" \
+	"$(query '__import__("json").loads(docs[0]["data"]["all"])')"
+printf 'host: a\nreplica: 2\n' >"$T/bad.yaml"
+check_fails "an unknown key is told with its place" "bad.yaml:2:1: replica: unknown key; did you mean 'replicas'" \
+	"$ESS" values check "$B" "$T/bad.yaml"
+printf 'count: 2\n' >"$T/bad.yaml"
+check_fails "a removed one with what to write" "count: was removed: use replicas" "$ESS" values check "$B" "$T/bad.yaml"
+printf 'host: "{{ .Release.Service }}"\n' >"$T/bad.yaml"
+check_fails "a template that is not known" "bad.yaml:1:1: host: template '.*': is not understood" "$ESS" values check "$B" "$T/bad.yaml"
+check "good values pass" "$ESS" values check "$B" "$T/v.yaml"
+check_match "a value is explained" "How many there are" "$ESS" values explain "$B" replicas
+check_fails "an unknown one is not" "did you mean 'replicas'" "$ESS" values explain "$B" replica
+"$ESS" values defaults "$B" >"$T/defaults.yaml"
+check "the defaults are values" "$ESS" values check "$B" "$T/defaults.yaml"
+cp "$T/bundle.yaml" "$B/bundle.yaml"
+
 # --- mistakes ---
 printf '# comment\nreplicas: -1\n' >"$T/bad.yaml"
 fails "the library's complaint has a place in the file" 1 "bad.yaml:2:1: replicas: -1 is less than 0" -f "$T/bad.yaml"
