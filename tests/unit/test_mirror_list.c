@@ -104,6 +104,9 @@ TEST(mirror_list, parse_refuses_with_the_place)
 		{ IMAGE("keep: 1"), "l.yaml:2:3: images: which tags of 'redis'?" },
 		{ "images: [{from: \"redis:7\", tags: x}]", "is one image already" },
 		{ "images: [{from: \"redis:\"}]", "l.yaml:1:17: from: " },
+		{ "images: [{from: \"docker-archive:x.tar\"}]",
+		  "l.yaml:1:17: from: 'docker-archive:' cannot be mirrored from" },
+		{ "to: \"containerd:\"\n" IMAGE("tags: x"), "cannot be mirrored to; expected" },
 		{ "images: [{from: \"oci:\"}]", "'oci:' names no file" },
 		{ "images: [{from: \"oci:x\", digests: [\"sha256:"
 		  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"]}]",

@@ -182,6 +182,20 @@ static const char *after(const char *text, const char *prefix)
 	return strncmp(text, prefix, n) == 0 ? text + n : NULL;
 }
 
+/* Without this, "docker-archive:x.tar" would be an image of Docker's registry. */
+static const char *other_place(const char *text)
+{
+	static const char *const others[] = {
+		"docker-archive:", "docker-daemon:", "dir:", "containers-storage:", "containerd:",
+		"k3s-airgap:",	   "bundle:",	     "oci:", "oci-archive:"
+	};
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(others); i++)
+		if (after(text, others[i]))
+			return others[i];
+	return NULL;
+}
+
 static int read_from(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		     struct eb_error **err)
 {
@@ -204,6 +218,11 @@ static int read_from(struct rcp_reader *rd, const struct rcp_yaml *v, void *to,
 		im->is_bundle = i == 2;
 		return 0;
 	}
+	if (other_place(im->from))
+		return rcp_read_throw(rd, v, err,
+				      "'%s' cannot be mirrored from; expected HOST/REPO, oci:, "
+				      "oci-archive: or bundle:",
+				      other_place(im->from));
 	r = oci_ref_parse(after(im->from, "docker://") ? im->from + 9 : im->from, &im->ref, &cause);
 	return r < 0 ? failed(rd, v, cause, err) : 0;
 }
@@ -236,6 +255,11 @@ static int parse_to(struct mir_list *l, const char *dir, const char *text,
 					"a bundle is made from its definition, "
 					"not by mirroring"),
 			       "'oci-archive:FILE' is one file with all the images");
+	if (other_place(text))
+		return eb_throw(err, EB_E_USAGE,
+				"'%s' cannot be mirrored to; expected HOST/PREFIX, oci: or "
+				"oci-archive:",
+				other_place(text));
 	r = oci_ref_parse_prefix(after(text, "docker://") ? text + 9 : text, &to.ref, err);
 	if (r >= 0)
 		*ret = to;
