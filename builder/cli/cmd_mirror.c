@@ -2,8 +2,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/error.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
 #include "cli/mirror_report.h"
@@ -93,6 +93,7 @@ static int load(struct run *m, struct eb_error **err)
 /* That it cannot be written is better known before anything is sent. */
 static int load_state(struct run *m, struct eb_error **err)
 {
+	EB_AUTOTMP(tmp);
 	int r;
 
 	m->state_path = m->a->state ? eb_xstrdup(m->a->state)
@@ -100,8 +101,7 @@ static int load_state(struct run *m, struct eb_error **err)
 	r = mir_state_load(m->state_path, &m->state, err);
 	if (r < 0 || m->a->dry_run)
 		return r;
-	m->state.changed = true;
-	r = mir_state_save(&m->state, m->state_path, err);
+	r = eb_tmpfile_open(NULL, m->state_path, 0644, &tmp, err);
 	return r < 0 ? eb_hint(err, r, "--state names another place for it") : 0;
 }
 

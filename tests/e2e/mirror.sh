@@ -52,6 +52,8 @@ list "{from: $FROM/app, semver: \">=1.2 <>\"}"
 check_rc "a wrong range: 1" 1 mirror
 printf 'images: [{from: %s/app, tags: latest}]\n' "$FROM" >list.yaml
 check_rc "no destination: 2" 2 mirror
+list "{from: $FROM/app, tags: latest}"
+check_fails "a state that cannot be written is known at once" "hint: --state" mirror --state "$T/none/state"
 
 # --- the first run ---
 list "{from: $FROM/app, semver: \">=1.1 <3\"}" "{from: $FROM/lib/web, tags: [stable, \"/1\\\\.[0-9]+/\"], exclude: \"1.27\", to: \"web/{name}\"}"
