@@ -365,7 +365,6 @@ static int link_name(struct eb_tmpfile *t, bool replace, struct eb_error **err)
 	if (linkat(AT_FDCWD, self, t->dirfd, t->name, AT_SYMLINK_FOLLOW) == 0) {
 		free(t->temp_name);
 		t->temp_name = NULL;
-		eb_ignore(fsync(t->dirfd));
 		return 0;
 	}
 	if (errno != EEXIST || !replace)
@@ -377,13 +376,11 @@ static int link_name(struct eb_tmpfile *t, bool replace, struct eb_error **err)
 	return 1;
 }
 
-int eb_tmpfile_publish(struct eb_tmpfile *t, bool replace, struct eb_error **err)
+static int give_name(struct eb_tmpfile *t, bool replace, struct eb_error **err)
 {
 	unsigned int flags = replace ? 0 : 1u; /* RENAME_NOREPLACE */
 	int r;
 
-	if (fsync(t->fd) < 0)
-		return eb_throw_errno(err, "sync '%s'", t->path);
 	if (t->nameless) {
 		r = link_name(t, replace, err);
 		if (r <= 0)
@@ -393,8 +390,42 @@ int eb_tmpfile_publish(struct eb_tmpfile *t, bool replace, struct eb_error **err
 		return eb_throw_errno(err, "give '%s' its name", t->path);
 	free(t->temp_name);
 	t->temp_name = NULL;
-	eb_ignore(fsync(t->dirfd));
 	return 0;
+}
+
+int eb_tmpfile_publish(struct eb_tmpfile *t, bool replace, struct eb_error **err)
+{
+	int r;
+
+	if (fsync(t->fd) < 0)
+		return eb_throw_errno(err, "sync '%s'", t->path);
+	r = give_name(t, replace, err);
+	if (r >= 0)
+		eb_ignore(fsync(t->dirfd));
+	return r;
+}
+
+static bool is_same_file(int a, int b)
+{
+	struct stat sa, sb;
+
+	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
+
+int eb_tmpfile_publish_many(struct eb_tmpfile *t, size_t n, struct eb_error **err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (fsync(t[i].fd) < 0)
+			return eb_throw_errno(err, "sync '%s'", t[i].path);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = give_name(&t[i], true, err);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		if (i + 1 == n || !is_same_file(t[i].dirfd, t[i + 1].dirfd))
+			eb_ignore(fsync(t[i].dirfd));
+	return r;
 }
 
 void eb_tmpfile_release(struct eb_tmpfile *t)

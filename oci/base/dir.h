@@ -59,6 +59,9 @@ int eb_tmpfile_open(const struct eb_dir *d, const char *path, uint32_t mode, str
 /* fsync, then give it its name. replace=false leaves an existing file alone and fails with EEXIST.
  */
 int eb_tmpfile_publish(struct eb_tmpfile *t, bool replace, struct eb_error **err) EB_MUST_CHECK;
+/* The same for n of them, replacing: all are synced before the first gets its name. Files of one
+ * directory stand together in t. After a failure some have their names. */
+int eb_tmpfile_publish_many(struct eb_tmpfile *t, size_t n, struct eb_error **err) EB_MUST_CHECK;
 void eb_tmpfile_release(struct eb_tmpfile *t); /* removes it unless published */
 EB_DEFINE_RELEASE(struct eb_tmpfile, eb_tmpfile_release)
 #define EB_AUTOTMP(name)                                                                           \

@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/stream.h"
+#include "bundle/batch.h"
 #include "bundle/writer.h"
 #include "dist/origin.h"
 #include "image/mediatype.h"
@@ -171,6 +172,7 @@ int bnd_write_archive(const char *path, const struct oci_source *src,
 
 struct folder {
 	struct eb_dir dir;
+	struct bnd_batch batch;
 	const struct oci_source *src;
 	const struct bnd_write_options *o;
 	const struct oci_descriptor **blobs;
@@ -180,6 +182,7 @@ struct folder {
 
 static void folder_release(struct folder *f)
 {
+	bnd_batch_release(&f->batch);
 	eb_dir_release(&f->dir);
 	free(f->blobs);
 }
@@ -195,7 +198,7 @@ static bool has_blob(const struct folder *f, const char *path, uint64_t size)
 
 static int store_blob(void *ctx, size_t i, struct eb_error **err)
 {
-	const struct folder *f = ctx;
+	struct folder *f = ctx;
 	EB_CLEANUP(eb_writer_free_p) struct eb_writer *out = NULL;
 	EB_AUTOTMP(tmp);
 	char path[160];
@@ -213,20 +216,36 @@ static int store_blob(void *ctx, size_t i, struct eb_error **err)
 	r = bnd_copy_blob(f->src, f->blobs[i], out, f->o->progress, f->task, err);
 	if (r >= 0)
 		r = eb_writer_finish(out, err);
-	return r < 0 ? r : eb_tmpfile_publish(&tmp, true, err);
+	return r < 0 ? r : bnd_batch_add(&f->batch, &tmp, f->blobs[i]->size, err);
 }
 
-static int store_node(const struct folder *f, const struct oci_node *n, struct eb_error **err)
+static int store_text(struct folder *f, const char *path, const char *text, size_t n,
+		      struct eb_error **err)
+{
+	EB_CLEANUP(eb_writer_free_p) struct eb_writer *out = NULL;
+	EB_AUTOTMP(tmp);
+	int r = eb_tmpfile_open(&f->dir, path, 0666, &tmp, err);
+
+	if (r < 0)
+		return r;
+	out = eb_writer_region(tmp.fd, 0, n);
+	r = eb_write(out, text, n, err);
+	if (r >= 0)
+		r = eb_writer_finish(out, err);
+	return r < 0 ? r : bnd_batch_add(&f->batch, &tmp, n, err);
+}
+
+static int store_node(struct folder *f, const struct oci_node *n, struct eb_error **err)
 {
 	char path[160];
 
 	oci_digest_blob_path(&n->desc.digest, path);
 	if (has_blob(f, path, n->desc.size))
 		return 0;
-	return eb_dir_write(&f->dir, path, n->text, n->desc.size, 0666, err);
+	return store_text(f, path, n->text, n->desc.size, err);
 }
 
-static int store_nodes(const struct folder *f, const struct bnd_image_in *im, struct eb_error **err)
+static int store_nodes(struct folder *f, const struct bnd_image_in *im, struct eb_error **err)
 {
 	const struct oci_graph *g = im->graph;
 	int r = 0;
@@ -309,9 +328,49 @@ static int open_folder(struct folder *f, const char *path, struct eb_error **err
 		r = eb_dir_sub(&f->dir, "blobs/sha256", true, 0755, &d, err);
 	if (r >= 0 && flock(f->dir.fd, LOCK_EX) < 0)
 		r = eb_throw_errno(err, "lock '%s'", path);
-	return r < 0 ? r
-		     : eb_dir_write(&f->dir, "oci-layout", BND_LAYOUT_TEXT,
-				    sizeof(BND_LAYOUT_TEXT) - 1, 0666, err);
+	if (r < 0 || has_blob(f, "oci-layout", sizeof(BND_LAYOUT_TEXT) - 1))
+		return r;
+	return store_text(f, "oci-layout", BND_LAYOUT_TEXT, sizeof(BND_LAYOUT_TEXT) - 1, err);
+}
+
+static int by_digest(const void *pa, const void *pb)
+{
+	const struct oci_descriptor *a = *(const struct oci_descriptor *const *)pa;
+	const struct oci_descriptor *b = *(const struct oci_descriptor *const *)pb;
+
+	return strcmp(a->digest.text, b->digest.text);
+}
+
+static int by_size(const void *pa, const void *pb)
+{
+	const struct oci_descriptor *a = *(const struct oci_descriptor *const *)pa;
+	const struct oci_descriptor *b = *(const struct oci_descriptor *const *)pb;
+
+	return a->size == b->size ? by_digest(pa, pb) : a->size < b->size ? 1 : -1;
+}
+
+/* Each blob once, the largest first. Returns their bytes. */
+static uint64_t list_blobs(struct folder *f, const struct bnd_image_in *images, size_t n)
+{
+	uint64_t total = 0;
+	size_t all = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all += images[i].graph->n_blobs;
+	f->blobs = eb_xcalloc(all + 1, sizeof(*f->blobs));
+	all = 0;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < images[i].graph->n_blobs; k++)
+			f->blobs[all++] = &images[i].graph->blobs[k];
+	qsort(f->blobs, all, sizeof(*f->blobs), by_digest);
+	for (size_t i = 0; i < all; i++)
+		if (f->n == 0 ||
+		    !oci_digest_eq(&f->blobs[f->n - 1]->digest, &f->blobs[i]->digest)) {
+			total += f->blobs[i]->size;
+			f->blobs[f->n++] = f->blobs[i];
+		}
+	qsort(f->blobs, f->n, sizeof(*f->blobs), by_size);
+	return total;
 }
 
 int bnd_write_folder(const char *path, const struct oci_source *src,
@@ -319,24 +378,20 @@ int bnd_write_folder(const char *path, const struct oci_source *src,
 		     struct eb_error **err)
 {
 	EB_CLEANUP(folder_release_p) struct folder f = { .dir = { .fd = -1 }, .src = src, .o = o };
-	uint64_t total = 0;
-	size_t most = 0;
-	int r = open_folder(&f, path, err);
+	uint64_t total;
+	int r;
 
-	for (size_t i = 0; i < n; i++)
-		most += images[i].graph->n_blobs;
-	f.blobs = eb_xcalloc(most + 1, sizeof(*f.blobs));
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < images[i].graph->n_blobs; k++) {
-			f.blobs[f.n++] = &images[i].graph->blobs[k];
-			total += images[i].graph->blobs[k].size;
-		}
+	bnd_batch_init(&f.batch);
+	r = open_folder(&f, path, err);
 	if (r < 0)
 		return r;
+	total = list_blobs(&f, images, n);
 	f.task = eb_progress_start(o->progress, "copy", EB_UNIT_BYTES, total);
 	r = eb_pool_map(o->pool, f.n, store_blob, &f, err);
 	eb_progress_finish(o->progress, f.task);
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = store_nodes(&f, &images[i], err);
+	if (r >= 0)
+		r = bnd_batch_finish(&f.batch, err);
 	return r < 0 ? r : update_index(&f, images, n, err);
 }
