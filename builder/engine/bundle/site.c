@@ -60,7 +60,8 @@ int bnd_site_load(const struct bnd_def *def, struct bnd_site *ret, struct eb_err
 	}
 	site.name = eb_arena_strdup(site.arena, def->name);
 	site.version = eb_arena_strdup(site.arena, def->version);
-	library = eb_xasprintf("%s/%s", *def->render.dir ? def->render.dir : ".", def->render.library);
+	library = eb_xasprintf("%s/%s", *def->render.dir ? def->render.dir : ".",
+			       def->render.library);
 	r = rnd_fileset_add_dir(&site.library, library, "", err);
 	if (r >= 0)
 		r = rnd_fileset_sort(&site.library, err);
