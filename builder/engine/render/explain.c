@@ -187,6 +187,14 @@ static void value(const struct telling *t, unsigned int level, const char *key, 
 	}
 }
 
+static bool has_keys(const json_t *root, const json_t *node)
+{
+	size_t n;
+
+	free(keys_of(root, node, &n));
+	return n > 0;
+}
+
 /* have: the defaults at this place, or NULL where there are none. */
 static void tell_members(const struct telling *t, const json_t *node, const json_t *have,
 			 unsigned int level)
@@ -197,8 +205,7 @@ static void tell_members(const struct telling *t, const json_t *node, const json
 	for (size_t i = 0; i < n && level < MAX_DEPTH; i++) {
 		const json_t *sub = rnd_schema_member(t->root, node, keys[i]);
 		const json_t *v = json_object_get(have, keys[i]);
-		size_t below;
-		autofree const char **inner = keys_of(t->root, sub, &below);
+		bool below = has_keys(t->root, sub);
 
 		comment(t, level, text_of(t->root, sub, "description"));
 		if (v && below && json_is_object(v) && json_object_size(v)) {
