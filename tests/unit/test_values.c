@@ -93,6 +93,8 @@ TEST(values, malformed_settings_are_refused)
 	rnd_values_init(&v);
 	for (size_t i = 0; i < EB_ARRAY_LEN(bad); i++)
 		CHECK_FAIL(rnd_values_set(&v, bad[i], RND_SET_TYPED, &e), EB_E_USAGE, bad[i], e);
+	CHECK_FAIL(rnd_values_set(&v, "a\xca=1", RND_SET_TYPED, &e), EB_E_USAGE, "not UTF-8", e);
+	CHECK_FAIL(rnd_values_set_text(&v, "a", "\xff", &e), EB_E_USAGE, "not UTF-8", e);
 	CHECK_FAIL(rnd_values_set_text(&v, "a,b", "x", &e), EB_E_USAGE, "end of the key", e);
 }
 

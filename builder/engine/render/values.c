@@ -242,16 +242,28 @@ static int set_path(struct setter *s, const char *text, struct eb_error **err)
 	return throw_set(s, err, "nested too deeply");
 }
 
+/* JSON can hold nothing else. */
+static int check_utf8(const char *text, const char *what, struct eb_error **err)
+{
+	autojson json_t *j = json_string(text);
+
+	return j ? 0 : eb_throw(err, EB_E_USAGE, "%s is not UTF-8 text", what);
+}
+
 int rnd_values_set(struct rnd_values *v, const char *expression, enum rnd_set_kind kind,
 		   struct eb_error **err)
 {
 	struct setter s = { .values = v, .expression = expression, .p = expression, .kind = kind };
+	int r;
 
 	if (strlen(expression) > RND_SET_MAX_BYTES)
 		return eb_throw(err, EB_E_LIMIT, "a setting of more than %d bytes",
 				RND_SET_MAX_BYTES);
+	r = check_utf8(expression, "a setting", err);
+	if (r < 0)
+		return r;
 	do {
-		int r = set_path(&s, NULL, err);
+		r = set_path(&s, NULL, err);
 
 		if (r < 0)
 			return r;
@@ -263,6 +275,9 @@ int rnd_values_set_text(struct rnd_values *v, const char *key, const char *text,
 			struct eb_error **err)
 {
 	struct setter s = { .values = v, .expression = key, .p = key, .kind = RND_SET_STRING };
+	int r = check_utf8(key, "a key", err);
 
-	return set_path(&s, text, err);
+	if (r >= 0)
+		r = check_utf8(text, key, err);
+	return r < 0 ? r : set_path(&s, text, err);
 }
