@@ -328,7 +328,7 @@ static int load_layer(struct oci_docker_archive *a, const char *name,
 {
 	struct place p = { .diff_id = *diff_id };
 	const struct oci_member *m = NULL;
-	enum eb_codec_kind kind;
+	enum eb_codec_kind kind = EB_CODEC_NONE;
 	int r = find(a, name, &m, err);
 
 	if (r < 0)
