@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/preflight.h"
 #include "cli/copy.h"
 #include "cli/env_registry.h"
 #include "cli/setup.h"
@@ -15,12 +16,14 @@ static const char *digest_of(const struct copy *c, size_t i)
 	return c->items[i].root.digest.text;
 }
 
-static void report(struct cmd_env *env, const struct copy *c, const struct oci_push_result *res)
+/* j: what the look before found, or empty; taken. */
+static void report(struct cmd_env *env, const struct copy *c, const struct oci_push_result *res,
+		   json_t *j)
 {
 	char size[24];
 
 	if (env->json) {
-		json_t *j = eb_json_object(), *list = eb_json_array();
+		json_t *list = eb_json_array();
 
 		for (size_t i = 0; i < c->n; i++)
 			eb_json_push(list, eb_json_str(digest_of(c, i)));
@@ -42,6 +45,20 @@ static void report(struct cmd_env *env, const struct copy *c, const struct oci_p
 			 res->blobs_mounted, res->blobs_there, res->documents);
 	}
 	env_printf(env, "%s\n", digest_of(c, 0));
+}
+
+static int preflight(const struct copy *c, const struct oci_push_result *res, json_t *j,
+		     struct eb_error **err)
+{
+	const char *const repos[] = { c->to.ref.repo };
+	const struct preflight p = { .registry = c->dst_registry,
+				     .sum = res,
+				     .max_rate = c->a->remote.max_rate,
+				     .parallel = remote_parallel(&c->a->remote),
+				     .repos = repos,
+				     .n = res->documents ? 1 : 0 };
+
+	return preflight_push(c->env, &p, j, err);
 }
 
 static int check_containerd(const struct copy *c, struct eb_error **err)
@@ -131,10 +148,14 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 		r = copy_pick(&c, err);
 	if (r >= 0)
 		r = copy_deliver(&c, &res, err);
-	if (r < 0)
-		return eb_prefix(err, r, "copy %s", argv[0]);
-	report(env, &c, &res);
-	return 0;
+	if (r >= 0) {
+		json_t *j = env->json ? eb_json_object() : NULL;
+
+		if (c.a->plan)
+			r = preflight(&c, &res, j, err);
+		report(env, &c, &res, j);
+	}
+	return r < 0 ? eb_prefix(err, r, "copy %s", argv[0]) : 0;
 }
 
 static const struct opt options[] = {

@@ -1,3 +1,5 @@
+#include <errno.h>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "bundle/pull.h"
@@ -8,6 +10,7 @@
 
 struct args {
 	const char *output, *key;
+	bool plan;
 	struct remote_args remote;
 };
 
@@ -30,6 +33,39 @@ static void report(struct cmd_env *env, const char *path, const struct bnd_pull_
 	env_printf(env, "%s\n", res->root.text);
 }
 
+static int report_plan(struct cmd_env *env, const struct args *a, const struct bnd_pull_result *res,
+		       struct eb_error **err)
+{
+	bool known = res->free_bytes != UINT64_MAX, room = res->file_bytes <= res->free_bytes;
+
+	if (env->json) {
+		json_t *j = eb_json_object();
+
+		eb_json_set(j, "plan", json_boolean(true));
+		eb_json_set_str(j, "file", a->output);
+		eb_json_set_str(j, "root", res->root.text);
+		eb_json_set_u64(j, "bytes", res->file_bytes);
+		eb_json_set_u64(j, "bytes_missing", res->missing_bytes);
+		eb_json_set_u64(j, "signatures", res->signatures);
+		if (known)
+			eb_json_set_u64(j, "bytes_free", res->free_bytes);
+		if (a->remote.max_rate)
+			eb_json_set(
+				j, "seconds_at_least",
+				json_real((double)res->missing_bytes / (double)a->remote.max_rate));
+		env_print_json(env, j);
+	} else {
+		env_note(env, "%s: %llu bytes, %llu to fetch, %zu signatures", a->output,
+			 (unsigned long long)res->file_bytes,
+			 (unsigned long long)res->missing_bytes, res->signatures);
+		env_printf(env, "%s\n", res->root.text);
+	}
+	if (room)
+		return 0;
+	return eb_throw(err, ENOSPC, "'%s' needs %llu bytes, %llu are free there", a->output,
+			(unsigned long long)res->file_bytes, (unsigned long long)res->free_bytes);
+}
+
 static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb_error **err)
 {
 	const struct args *a = argp;
@@ -37,7 +73,7 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	EB_CLEANUP(remote_release_p) struct remote remote = { .progress = env->progress };
 	EB_CLEANUP(oci_registry_free_p) struct oci_registry *registry = NULL;
 	EB_CLEANUP(oci_key_free_p) struct oci_key *key = NULL;
-	struct bnd_pull_options o = { .progress = env->progress };
+	struct bnd_pull_options o = { .progress = env->progress, .plan = a->plan };
 	struct bnd_pull_result res;
 	int r = oci_ref_parse(argv[0], &ref, err);
 
@@ -52,7 +88,9 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	o.key = key;
 	if (r >= 0)
 		r = bnd_pull(registry, &ref, a->output, &o, &res, err);
-	if (r >= 0)
+	if (r >= 0 && a->plan)
+		r = report_plan(env, a, &res, err);
+	else if (r >= 0)
 		report(env, a->output, &res);
 	return r;
 }
@@ -63,6 +101,8 @@ static const struct opt options[] = {
 	{ "key", 'k', .kind = OPT_STRING, .arg = "PUB",
 	  .help = "public key that must have signed the bundle",
 	  .offset = offsetof(struct args, key) },
+	{ "plan", .kind = OPT_FLAG, .help = "look and say what would be fetched; write nothing",
+	  .offset = offsetof(struct args, plan) },
 	REMOTE_TRANSFER_OPTIONS(struct args),
 	OPT_END,
 };

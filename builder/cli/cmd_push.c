@@ -5,6 +5,7 @@
 #include "bundle/push.h"
 #include "bundle/verify.h"
 #include "cli/cmd.h"
+#include "cli/preflight.h"
 #include "cli/remote.h"
 #include "cli/signing.h"
 #include "cli/ui.h"
@@ -39,10 +40,11 @@ static json_t *target_json(const struct bnd_push_target *t, const char *host)
 	return j;
 }
 
+/* j: what the look before found, or empty; taken. */
 static void report_json(struct cmd_env *env, const struct bnd_push_result *res, const char *host,
-			bool plan)
+			bool plan, json_t *j)
 {
-	json_t *j = eb_json_object(), *list = eb_json_array();
+	json_t *list = eb_json_array();
 
 	for (size_t i = 0; i < res->n_targets; i++)
 		eb_json_push(list, target_json(&res->targets[i], host));
@@ -71,7 +73,7 @@ static void warn_rewritten(struct cmd_env *env, const struct bnd_push_result *re
 }
 
 static void report(struct cmd_env *env, const struct bnd_push_result *res, const char *host,
-		   bool plan)
+		   bool plan, json_t *j)
 {
 	const struct oci_push_result *s = &res->sum;
 	const struct bnd_push_target *root = &res->targets[res->n_targets - 1];
@@ -79,7 +81,7 @@ static void report(struct cmd_env *env, const struct bnd_push_result *res, const
 
 	warn_rewritten(env, res);
 	if (env->json) {
-		report_json(env, res, host, plan);
+		report_json(env, res, host, plan, j);
 		return;
 	}
 	for (size_t i = 0; i < res->n_targets; i++) {
@@ -97,6 +99,23 @@ static void report(struct cmd_env *env, const struct bnd_push_result *res, const
 		 s->blobs_mounted, s->blobs_there, s->documents);
 	if (res->with_root)
 		env_printf(env, "%s/%s@%s\n", host, root->repo, root->digest.text);
+}
+
+/* Every repository that something would be sent to. */
+static int preflight(struct cmd_env *env, const struct args *a, struct oci_registry *registry,
+		     const struct bnd_push_result *res, json_t *j, struct eb_error **err)
+{
+	autofree const char **repos = eb_xcalloc(res->n_targets + 1, sizeof(*repos));
+	struct preflight p = { .registry = registry,
+			       .sum = &res->sum,
+			       .max_rate = a->remote.max_rate,
+			       .parallel = remote_parallel(&a->remote),
+			       .repos = repos };
+
+	for (size_t i = 0; i < res->n_targets; i++)
+		if (!res->targets[i].there)
+			repos[p.n++] = res->targets[i].repo;
+	return preflight_push(env, &p, j, err);
 }
 
 static int check_key(const char *path, const struct bnd_bundle *b, struct eb_error **err)
@@ -134,8 +153,14 @@ static int run(struct cmd_env *env, void *argp, int argc, char **argv, struct eb
 	o.pool = remote.pool;
 	if (r >= 0)
 		r = bnd_push(&b, registry, to.repo, (enum bnd_sparse)a->sparse, &o, &res, err);
-	if (r >= 0)
-		report(env, &res, to.host, a->plan);
+	if (r >= 0) {
+		json_t *j = env->json ? eb_json_object() : NULL;
+
+		/* What is to do is of interest all the same when some of it is refused. */
+		if (a->plan)
+			r = preflight(env, a, registry, &res, j, err);
+		report(env, &res, to.host, a->plan, j);
+	}
 	return r;
 }
 

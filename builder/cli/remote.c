@@ -19,6 +19,11 @@ static int open_creds(const struct remote_args *a, struct oci_creds **ret, struc
 	return oci_creds_open((const char *const *)files.paths, files.n, env_environ(), ret, err);
 }
 
+unsigned int remote_parallel(const struct remote_args *a)
+{
+	return a->parallel ? (unsigned int)a->parallel : DEFAULT_PARALLEL;
+}
+
 static void show_retry(void *ctx, const char *line)
 {
 	const struct remote *r = ctx;
@@ -33,7 +38,6 @@ int remote_init(struct remote *r, const struct remote_args *a, struct eb_error *
 	struct oci_transport_options o = { .client_cert = a->client_cert,
 					   .client_key = a->client_key,
 					   .insecure = a->insecure };
-	unsigned int parallel = a->parallel ? (unsigned int)a->parallel : DEFAULT_PARALLEL;
 	int e;
 
 	o.http.ca_file = a->ca;
@@ -51,7 +55,7 @@ int remote_init(struct remote *r, const struct remote_args *a, struct eb_error *
 	if (e >= 0)
 		e = open_creds(a, &r->creds, err);
 	if (e >= 0)
-		r->pool = eb_pool_new(parallel);
+		r->pool = eb_pool_new(remote_parallel(a));
 	return e;
 }
 

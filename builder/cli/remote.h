@@ -69,6 +69,8 @@ struct remote {
 	char *notes;		      /* folder for half-sent uploads, NULL = none */
 	struct eb_progress *progress; /* is told what is tried again, and why; NULL = nobody */
 };
+/* What --parallel says, or the default. */
+unsigned int remote_parallel(const struct remote_args *a);
 /* r stays where it is until it is released. */
 int remote_init(struct remote *r, const struct remote_args *a, struct eb_error **err) EB_MUST_CHECK;
 /* Uploads that break off are noted in the cache, and the next run goes on with them. Without a

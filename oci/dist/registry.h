@@ -92,6 +92,11 @@ int oci_registry_put_blob(struct oci_registry *r, const char *repo, const struct
 			  const char *from, const struct oci_blob_source *src,
 			  struct oci_upload_result *ret, struct eb_error **err) EB_MUST_CHECK;
 
+/* Would it let us write there? An upload is begun and cancelled. *ret_usec: how long the former
+ * took. Errors as for oci_registry_put_blob(). */
+int oci_registry_try_push(struct oci_registry *r, const char *repo, uint64_t *ret_usec,
+			  struct eb_error **err) EB_MUST_CHECK;
+
 /* ---- discovery ---- */
 
 /* All tags as the registry orders them; free with oci_tags_free(). */

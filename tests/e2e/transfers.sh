@@ -176,6 +176,21 @@ cp "$OUT" "$T/said"
 check "push: which says what is tried again" grep -E 'attempt 1 of 5: HTTP 429; next in [0-9]+ ms' "$T/said"
 check "push: and is refused a few times only" test "$(logged "$T/proxy.json" 'sum(1 for x in q if x["rule"] == "crowd")')" -lt 20
 
+# --- a look before ---
+N=$((N + 1))
+rules
+check_match "push --plan: the repositories take it" "^writable +$PROXY/p$N/small\$" push --plan
+check_equal "push --plan: and were asked no more than that" 0 "$(logged "$T/proxy.json" 'sum(x["in"] for x in q)')"
+rules '{"method":"POST","path":"p'"$N"'/small/","status":403,"times":-1}'
+check_rc "push --plan: one repository refuses: 5" 5 push --plan
+cp "$OUT" "$T/said"
+check "push --plan: that one" grep -E "^refused +$PROXY/p$N/small\$" "$T/said"
+check "push --plan: and the others do not" grep -E "^writable +$PROXY/p$N/big\$" "$T/said"
+rm -f "$T"/back.tar*
+rules
+check_match "pull --plan: what is missing" '"bytes_missing": 120[0-9]{5},' pull --plan --json
+check "pull --plan: no file" test ! -e "$T/back.tar" -a ! -e "$T/back.tar.part"
+
 # --- credentials ---
 printf '{"auths":{"%s":{"auth":"%s"}}}' "$PROXY" "$(printf me:s3cret | base64)" >"$T/docker/config.json"
 AUTH='{"auth":12,"user":"me:s3cret"}'

@@ -323,6 +323,34 @@ TEST(blob_put, wrong_source_is_noticed_before_it_is_stored)
 	}
 }
 
+TEST(blob_put, trying_leaves_nothing)
+{
+	autoerror struct eb_error *e = NULL;
+	uint64_t usec = 0;
+	AUTOREG(f);
+	AUTOCLIENT(c, f, NULL, NULL);
+
+	CHECK_OK(oci_registry_try_push(c.registry, "new/repo", &usec, &e), e);
+	CHECK(usec > 0);
+	CHECK_INT(fakereg_count(f, "POST", "/v2/new/repo/blobs/uploads/"), 1);
+	CHECK_INT(fakereg_count(f, "DELETE", "/uploads/"), 1);
+	CHECK_INT(fakereg_received(f), 0);
+}
+
+TEST(blob_put, trying_shows_a_refusal)
+{
+	autoerror struct eb_error *e = NULL;
+	uint64_t usec;
+	AUTOREG(f);
+	AUTOCLIENT(c, f, "me", "wrong");
+
+	*fakereg_ways(f) = (struct fakereg_ways){ .auth = FAKEREG_BASIC,
+						  .user = "me",
+						  .password = "secret" };
+	CHECK_INT(oci_registry_try_push(c.registry, "a/b", &usec, &e), -EB_E_AUTH);
+	CHECK_HAS(e->message, "a/b");
+}
+
 /* Three times cut off, the first run gives up; the second sends the rest. */
 TEST(blob_put, next_run_goes_on)
 {

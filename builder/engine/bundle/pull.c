@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/dir.h"
@@ -188,6 +190,39 @@ static int fill(struct pull *p, const char *path, struct eb_error **err)
 	return r < 0 ? r : publish(p, part, path, err);
 }
 
+/* ---- a look before ---- */
+
+static uint64_t free_bytes(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	autofree char *dir = slash == path ? eb_xstrdup("/")
+			     : slash	   ? eb_xstrndup(path, (size_t)(slash - path))
+					   : eb_xstrdup(".");
+	struct statvfs v;
+
+	return statvfs(dir, &v) < 0 ? UINT64_MAX : (uint64_t)v.f_bavail * v.f_frsize;
+}
+
+/* Blobs less what an interrupted run left of them. */
+static void look(const struct pull *p, const char *path, struct bnd_pull_result *ret)
+{
+	autofree char *part = eb_xasprintf("%s.part", path);
+	autofd int fd = open(part, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+	bool resumed = fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == p->layout.total;
+
+	for (size_t i = 0; i < p->layout.n; i++) {
+		const struct bnd_blob *b = &p->layout.blobs[i];
+
+		if (!b->text)
+			ret->missing_bytes += b->size - (resumed ? bnd_pull_reached(fd, b) : 0);
+	}
+	ret->free_bytes = free_bytes(path);
+	/* Space for all of it is set aside at the begin. */
+	if (resumed && ret->free_bytes != UINT64_MAX)
+		ret->free_bytes += p->layout.total;
+}
+
 int bnd_pull(struct oci_registry *reg, const struct oci_ref *ref, const char *path,
 	     const struct bnd_pull_options *o, struct bnd_pull_result *ret, struct eb_error **err)
 {
@@ -198,7 +233,7 @@ int bnd_pull(struct oci_registry *reg, const struct oci_ref *ref, const char *pa
 	r = bnd_pull_parts(reg, ref, &p.parts, err);
 	if (r >= 0)
 		r = bnd_pull_layout(&p.parts, &p.layout, err);
-	if (r >= 0)
+	if (r >= 0 && !o->plan)
 		r = fill(&p, path, err);
 	if (r < 0) {
 		autofree char *name = oci_ref_text(ref);
@@ -209,5 +244,7 @@ int bnd_pull(struct oci_registry *reg, const struct oci_ref *ref, const char *pa
 					 .file_bytes = p.layout.total,
 					 .fetched_bytes = p.fetched,
 					 .signatures = p.parts.bundle.n_signatures };
+	if (o->plan)
+		look(&p, path, ret);
 	return 0;
 }

@@ -16,12 +16,16 @@ struct bnd_pull_options {
 	struct eb_pool *pool; /* so many requests at once */
 	struct eb_progress *progress;
 	const struct oci_key *key; /* must have signed the root; NULL = digests only */
+	bool plan; /* look only: what is missing, and is there room? No file is written */
 };
 
 struct bnd_pull_result {
 	struct oci_digest root;
 	uint64_t file_bytes, fetched_bytes; /* the latter of blobs, without what was there */
 	size_t signatures;
+	/* of a plan: what would be fetched; what the file system has to spare, UINT64_MAX = unknown
+	 */
+	uint64_t missing_bytes, free_bytes;
 };
 
 /* ref's repository and version; the file appears as `path` when it is whole. Errors: EB_E_FORMAT
