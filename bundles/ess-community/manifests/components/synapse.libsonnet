@@ -71,7 +71,7 @@ function(ctx)
         images: ['synapse', 'ess-tools'],
         initContainers: [
           homeserver.render(c, kind),
-          l.tcpWait(c, 'db-wait', '%s:%d' % [homeserver.database.host, homeserver.database.port]),
+          l.tcpWait(c, 'db-wait', homeserver.database.host + ':' + homeserver.database.port),
         ],
         containers: [
           l.container(c, {

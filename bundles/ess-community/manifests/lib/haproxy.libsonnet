@@ -12,7 +12,7 @@ function(ctx) {
   haproxyFormat(text):: lib.haproxyQuote(std.strReplace(text, '%', '%%')),
   // Headers for "http-request return".
   haproxyHeaders(headers):: std.join('', [
-    ' hdr %s %s' % [pair[0], lib.haproxyFormat(pair[1])]
+    ' hdr ' + pair[0] + ' ' + lib.haproxyFormat(pair[1])
     for pair in lib.pairs(headers)
     if pair[1] != null
   ]),
@@ -23,25 +23,20 @@ function(ctx) {
     head + '\n' + std.join('', ['    ' + line + '\n' for line in flat(lines)]),
 
   haproxyBinds(port)::
-    if lib.ipFamily == 'ipv4' then ['bind *:%d' % port]
-    else if lib.ipFamily == 'ipv6' then ['bind [::]:%d v4v6' % port]
-    else ['bind *:%d' % port, 'bind [::]:%d v6only' % port],
+    if lib.ipFamily == 'ipv4' then ['bind *:' + port]
+    else if lib.ipFamily == 'ipv6' then ['bind [::]:' + port + ' v4v6']
+    else ['bind *:' + port, 'bind [::]:' + port + ' v6only'],
 
-  // Servers of a headless Service by its SRV records. They come and go without a restart.
+  // Servers of a headless Service by its SRV records, which come and go without a restart.
+  // Names are asked for again and again. Answers of both families at once would make servers flap.
+  haproxyResolve:: ' resolvers cluster init-addr none resolve-prefer ' + (if lib.ipFamily == 'ipv6' then 'ipv6' else 'ipv4'),
   haproxyServers(name, slots, service, port, more)::
-    'server-template %s- %d _%s._tcp.%s%s resolvers cluster init-addr none%s' % [
-      name,
-      slots,
-      port,
-      service,
-      // Answers of both families at once make servers flap.
-      if lib.ipFamily == 'ipv6' then ' resolve-prefer ipv6' else ' resolve-prefer ipv4',
-      more,
-    ],
+    'server-template ' + name + '- ' + slots + ' _' + port + '._tcp.' + service + lib.haproxyResolve + more,
 
   haproxyHead:: [
     lib.haproxySection('global', [
-      'maxconn 40000',
+      // Connections follow from what is allowed, which without a bound would be memory for a billion of them.
+      'fd-hard-limit 50000',
       'log stdout format raw local0 info',
       'stats socket ipv4@127.0.0.1:1999 level admin',
       // Room for the headers that are added.

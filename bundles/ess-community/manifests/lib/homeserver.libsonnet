@@ -10,7 +10,7 @@ function(ctx) {
   synapseKinds:: kinds,
   // Suffix of the objects of a kind of process; null is the main one.
   synapseName(kind):: 'synapse-' + (if kind == null then 'main' else lib.get(kinds[kind], 'short', kind)),
-  local replicasOf(kind) = lib.get(v, 'workers.%s.replicas' % kind, 1),
+  local replicasOf(kind) = lib.get(v, 'workers.' + kind + '.replicas', 1),
   // Names of the processes of a kind, as pods are called. A kind that is stopped keeps one name: settings that
   // name nobody would give its work to the main process, or be refused.
   local members(kind) = [lib.name(lib.synapseName(kind)) + '-' + i for i in std.range(0, std.max(1, replicasOf(kind)) - 1)],
@@ -105,7 +105,7 @@ function(ctx) {
 
   local overrides(config) = {
     server_name: lib.serverName,
-    public_baseurl: 'https://%s/' % lib.ingressHost('synapse'),
+    public_baseurl: 'https://' + lib.ingressHost('synapse') + '/',
     signing_key_path: config.signingKey.file,
     macaroon_secret_key_path: config.macaroon.file,
     registration_shared_secret_path: config.registration.file,
@@ -131,7 +131,7 @@ function(ctx) {
   } + (if !on.masReady then {} else {
          matrix_authentication_service: {
            enabled: true,
-           endpoint: 'http://%s:8080/' % lib.serviceHost('matrix-authentication-service'),
+           endpoint: 'http://' + lib.serviceHost('matrix-authentication-service') + ':8080/',
            secret_path: config.masSecret.file,
          },
          password_config: { enabled: false },
@@ -194,7 +194,7 @@ function(ctx) {
     local registration = if on.hookshot then lib.hookshotRegistration(lib.name(if hook then 'hookshot-pre' else 'hookshot'));
     local given = lib.get(v, 'appservices', []);
     local files = [
-      '/as/%d/%s' % [i, lib.get(given[i], 'configMapKey', lib.get(given[i], 'secretKey'))]
+      '/as/' + i + '/' + lib.get(given[i], 'configMapKey', lib.get(given[i], 'secretKey'))
       for i in std.range(0, std.length(given) - 1)
     ];
     local database = placed { password: password };
@@ -213,12 +213,12 @@ function(ctx) {
       masSecret: masSecret,
       appservices: appservices,
     };
-    local extra = if lib.generates then { secret: lib.generatedSecret, key: 'SYNAPSE_EXTRA', file: '/secrets/%s/SYNAPSE_EXTRA' % lib.generatedSecret };
+    local extra = if lib.generates then { secret: lib.generatedSecret, key: 'SYNAPSE_EXTRA', file: '/secrets/' + lib.generatedSecret + '/SYNAPSE_EXTRA' };
     local additional = lib.additional('synapse.additional', own);
     local texts = [one for one in [password, redis.password, extra] + additional if one != null];
     local paths = [one for one in [signingKey, macaroon, sharedSecret, masSecret, registration] if one != null];
     local placeholders = ['SYNAPSE_POSTGRES_PASSWORD', 'SYNAPSE_REDIS_PASSWORD', 'SYNAPSE_PROCESS'];
-    local file(kind) = '05-%s.yaml' % (if kind == null then 'main' else kind);
+    local file(kind) = '05-' + (if kind == null then 'main' else kind) + '.yaml';
     // Texts are made once for all processes: a field would be evaluated whenever it is read.
     local first = lib.yaml(underrides(config), placeholders);
     local last = lib.yaml(overrides(config), placeholders);
@@ -257,11 +257,11 @@ function(ctx) {
 
       // Registration files of application services.
       appserviceMounts: [
-        lib.mount('as-%d' % i, files[i], lib.get(given[i], 'configMapKey', lib.get(given[i], 'secretKey')))
+        lib.mount('as-' + i, files[i], lib.get(given[i], 'configMapKey', lib.get(given[i], 'secretKey')))
         for i in std.range(0, std.length(given) - 1)
       ],
       appserviceVolumes: [
-        { name: 'as-%d' % i } + (
+        { name: 'as-' + i } + (
           if std.objectHas(given[i], 'configMap') then { configMap: { name: given[i].configMap, defaultMode: 420, items: [{ key: given[i].configMapKey, path: given[i].configMapKey }] } }
           else { secret: { secretName: given[i].secret, items: [{ key: given[i].secretKey, path: given[i].secretKey }] } }
         )

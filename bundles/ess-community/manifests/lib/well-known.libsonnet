@@ -29,9 +29,9 @@ function(ctx) {
   haproxyWellKnown::
     local headers = lib.haproxyHeaders(lib.get(v, 'headers', {}));
     local file(path, name) =
-      'http-request return status 200 content-type application/json file /well-known/%s%s if { path %s }' % [name, headers, path];
+      'http-request return status 200 content-type application/json file /well-known/' + name + headers + ' if { path ' + path + ' }';
     lib.haproxySection('frontend haproxy-wkd', lib.haproxyBinds(8010) + [
-      'http-request return status 204%s if METH_OPTIONS' % headers,
+      'http-request return status 204' + headers + ' if METH_OPTIONS',
       'http-request return status 405 hdr Allow "GET, HEAD, OPTIONS" unless METH_GET',
       file('/.well-known/matrix/server', 'server'),
       file('/.well-known/matrix/client', 'client'),
@@ -39,8 +39,8 @@ function(ctx) {
       file('/.well-known/element/element.json', 'element.json'),
       if lib.wellKnownRedirect != null then [
         // Who asks for a file that is not there is no browser.
-        'http-request return status 404%s if { path_beg /.well-known/matrix/ /.well-known/element/ }' % headers,
-        'http-request redirect location %s code 301' % lib.haproxyFormat(lib.wellKnownRedirect),
-      ] else 'http-request return status 404%s' % headers,
+        'http-request return status 404' + headers + ' if { path_beg /.well-known/matrix/ /.well-known/element/ }',
+        'http-request redirect location ' + lib.haproxyFormat(lib.wellKnownRedirect) + ' code 301',
+      ] else 'http-request return status 404' + headers,
     ]),
 }
