@@ -31,7 +31,7 @@
           packages = with pkgs; [
             gcc gnumake pkg-config cunit
             cacert gnupg
-            apacheHttpd bash busybox-sandbox-shell cni-plugins codespell containerd file git go iproute2 jq libcap libfaketime nftables pmccabe podman procps python3 python3Packages.pip python3Packages.pyyaml python3Packages.signedjson
+            apacheHttpd bash busybox-sandbox-shell cni-plugins codespell containerd file git go haproxy iproute2 jq libcap libfaketime nftables pmccabe podman procps python3 python3Packages.pip python3Packages.pyyaml python3Packages.signedjson
             runc scdoc shellcheck skopeo strace time util-linux
             clang-tools cppcheck dpkg gcovr hyperfine nginx umoci valgrind wrk
           ];
