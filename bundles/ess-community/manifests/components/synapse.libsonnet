@@ -64,7 +64,7 @@ function(ctx)
         serviceAccount: account,
         labels: family + l.postgresLabel('synapse', homeserver.database),
         hashes: {
-          'synapse-config': [homeserver.sharedHash, homeserver.own_file(kind)],
+          'synapse-config': [homeserver.sharedHash, homeserver.ownFile(kind)],
           'synapse-secret': homeserver.secretHash,
           'synapse-appservices': if homeserver.appserviceVolumes != [] then homeserver.appserviceVolumes,
         },
@@ -106,7 +106,7 @@ function(ctx)
     local before = { name: 'synapse-hook', hook: 'pre', weight: -1 };
     [
       if hookNeeded then [
-        l.configMap(c, checked.shared + checked.own_file(null), before),
+        l.configMap(c, checked.shared + checked.ownFile(null), before),
         l.secret(c, checked.data, before),
       ],
       if l.get(check, 'enabled', true) then [
@@ -158,7 +158,7 @@ function(ctx)
   if !on.synapse then [] else [
     l.serviceAccount(base),
     l.secret(base, homeserver.data),
-    l.configMap(base, l.join([homeserver.shared, homeserver.own_file(null)] + [homeserver.own_file(kind) for kind in l.enabledWorkers])),
+    l.configMap(base, l.join([homeserver.shared, homeserver.ownFile(null)] + [homeserver.ownFile(kind) for kind in l.enabledWorkers])),
     l.persistentVolumeClaim(base, media, 'synapse-media'),
     [process(kind) for kind in [null] + l.enabledWorkers],
     checkConfig,

@@ -223,6 +223,9 @@ function(ctx) {
     local first = lib.yaml(underrides(config), placeholders);
     local last = lib.yaml(overrides(config), placeholders);
     local log = lib.yaml(logging);
+    // Items of a list are evaluated once.
+    local ownTexts = [[kind, lib.yaml(process(kind), placeholders)] for kind in [null] + lib.enabledWorkers];
+    local ownText(kind) = [text[1] for text in ownTexts if text[0] == kind][0];
     local secretHash = lib.credentialsHash(texts + paths);
     local sharedHash = lib.hash([first, last, log]);
     {
@@ -238,7 +241,7 @@ function(ctx) {
         '04-homeserver-overrides.yaml': last,
         'log_config.yaml': log,
       },
-      own_file(kind): { [file(kind)]: lib.yaml(process(kind), placeholders) },
+      ownFile(kind): { [file(kind)]: ownText(kind) },
 
       render(c, kind, more={}): lib.renderConfig(c, {
         output: '/conf/homeserver.yaml',

@@ -57,28 +57,32 @@
 
   json(value):: std.manifestJsonEx(value, '  ') + '\n',
 
-  // A text as JSON and YAML quote it; a list goes through std.toString because that quotes natively.
-  quote(text):: local listed = std.toString([text]); std.substr(listed, 1, std.length(listed) - 2),
+  // A text as JSON and YAML quote it. Most have nothing to escape, which the native writer tells by the length;
+  // std.substr goes character by character.
+  quote(text)::
+    local listed = std.toString([text]);
+    if std.length(listed) == std.length(text) + 4 then '"' + text + '"' else std.substr(listed, 1, std.length(listed) - 2),
 
   // YAML of an object, with texts in double quotes. A text that is one placeholder and nothing else loses its
   // quotes, because what render-config puts there brings its own: {password: '${X}'} gives password: ${X}.
   yaml(value, placeholders=[])::
     local bare = ['${' + name + '}' for name in placeholders];
-    // What follows a key or a dash: on the same line, or on lines of its own.
-    local write(value, indent) =
-      if std.isObject(value) && std.length(value) > 0 then
-        '\n' + std.join('\n', [indent + $.quote(pair[0]) + ':' + write(pair[1], indent + '  ') for pair in $.pairs(value)])
-      else if std.isArray(value) && std.length(value) > 0 then
-        '\n' + std.join('\n', [indent + '-' + item(one, indent + '  ') for one in value])
-      else ' ' + (
-        if !std.isString(value) then std.toString(value)
-        else if std.member(bare, value) then value
-        else $.quote(value)
-      ),
-          item(value, indent) =
-      local text = write(value, indent);
-      if std.isObject(value) && std.length(value) > 0 then ' ' + std.substr(text, 1 + std.length(indent), std.length(text)) else text;
-    std.lstripChars(write(value, ''), ' \n') + '\n',
+    local full(value) = (std.isObject(value) || std.isArray(value)) && std.length(value) > 0;
+    local scalar(value) =
+      if !std.isString(value) then std.toString(value)
+      else if std.member(bare, value) then value
+      else $.quote(value);
+    // The lines of a list or object, without indentation of the first; and what follows a key.
+    local lines(value, indent) =
+      if std.isObject(value) then
+        std.join('\n' + indent, [$.quote(pair[0]) + ':' + follow(pair[1], indent + '  ') for pair in $.pairs(value)])
+      else
+        std.join('\n' + indent, [
+          '-' + (if std.isObject(one) && full(one) then ' ' + lines(one, indent + '  ') else follow(one, indent + '  '))
+          for one in value
+        ]),
+          follow(value, indent) = if full(value) then '\n' + indent + lines(value, indent) else ' ' + scalar(value);
+    (if full(value) then lines(value, '') else scalar(value)) + '\n',
 
   // JSON that a user wrote into a text value.
   parseJson(path, text)::

@@ -6,19 +6,22 @@ function(ctx) {
   replicas(c):: if std.objectHas(c, 'replicas') then c.replicas else lib.get(c.values, 'replicas', 1),
 
   // Labels of a workload are those of its pods, and the bundle's.
-  local workload(c, p, kind, spec) = {
-    apiVersion: 'apps/v1',
-    kind: kind,
-    metadata: lib.metadata(c, {
-      labels: lib.get(p, 'labels', {}) + lib.hashLabels(lib.get(p, 'hashes', {})),
-      annotations: lib.get(p, 'annotations', lib.get(c.values, 'annotations', {})),
-    }),
-    spec: {
-      replicas: lib.replicas(c),
-      selector: { matchLabels: lib.selector(c) },
-      template: lib.podTemplate(c, p { kind: kind }),
-    } + spec,
-  },
+  local workload(c, p, kind, spec) =
+    local hashes = lib.hashLabels(lib.get(p, 'hashes', {}));
+    local labels = lib.get(p, 'labels', {}) + { [pair[0]]: pair[1] for pair in lib.pairs(hashes) };
+    {
+      apiVersion: 'apps/v1',
+      kind: kind,
+      metadata: lib.metadata(c, {
+        labels: labels,
+        annotations: lib.get(p, 'annotations', lib.get(c.values, 'annotations', {})),
+      }),
+      spec: {
+        replicas: lib.replicas(c),
+        selector: { matchLabels: lib.selector(c) },
+        template: lib.podTemplate(c, p { kind: kind, labels: labels, hashes: {} }),
+      } + spec,
+    },
 
   // p as for podTemplate().
   deployment(c, p):: workload(c, p, 'Deployment', {
