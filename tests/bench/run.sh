@@ -1,5 +1,5 @@
 #!/bin/bash
-# run.sh [PART]...: run the benchmarks (image compress bundle memory serve) and print their table on stdout; with -o FILE
+# run.sh [PART]...: run the benchmarks (image compress bundle memory serve transfers) and print their table on stdout; with -o FILE
 # also into FILE, with the date and the machine on top. RUNS=3 for a quick look.
 OUTPUT=
 if [ "${1:-}" = -o ]; then
@@ -7,7 +7,7 @@ if [ "${1:-}" = -o ]; then
 	shift 2
 fi
 . "$(dirname "$0")/lib.sh"
-[ $# -gt 0 ] || set -- compress bundle image memory serve
+[ $# -gt 0 ] || set -- compress bundle image memory serve transfers
 export BENCH_ROWS=$W/rows.tsv
 : >"$BENCH_ROWS"
 for part; do
