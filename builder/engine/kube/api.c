@@ -8,6 +8,7 @@
 #include "base/url.h"
 #include "kube/api_internal.h"
 #include "kube/config.h"
+#include "kube/stream.h"
 
 enum {
 	DEFAULT_PARALLEL = 8,
@@ -54,7 +55,8 @@ static void rename_server(struct kube_api *a)
 			       a->c->server_name, port, scheme_end + n);
 }
 
-static int new_client(struct kube_api *a, struct eb_error **err)
+static int make_client(const struct kube_api *a, unsigned int stall_sec, struct eb_http **ret,
+		       struct eb_error **err)
 {
 	struct eb_http_options h = {
 		.user_agent = a->o.user_agent,
@@ -65,13 +67,19 @@ static int new_client(struct kube_api *a, struct eb_error **err)
 		.proxy = a->c->proxy_url,
 		.insecure = a->c->insecure,
 		.connect_timeout_sec = a->o.connect_timeout_sec,
-		.stall_timeout_sec = a->o.stall_timeout_sec,
+		.stall_timeout_sec = stall_sec,
 		.attempts = a->o.attempts,
 		.parallel = a->o.parallel,
 		.backoff_msec = a->o.backoff_msec,
 	};
+
+	return eb_http_new(&h, ret, err);
+}
+
+static int new_client(struct kube_api *a, struct eb_error **err)
+{
 	struct eb_http *http = NULL;
-	int r = eb_http_new(&h, &http, err);
+	int r = make_client(a, a->o.stall_timeout_sec, &http, err);
 
 	if (r < 0)
 		return r;
@@ -134,6 +142,28 @@ static int prepare(struct kube_api *a, bool anew, struct eb_error **err)
 	if (r >= 0 && (changed || !a->http))
 		r = new_client(a, err);
 	return r;
+}
+
+const char *kube_api_base(const struct kube_api *a)
+{
+	return a->base;
+}
+
+int kube_api_stream_client(struct kube_api *a, struct eb_http **ret, char **ret_who,
+			   struct eb_error **err)
+{
+	struct eb_http *http = NULL;
+	const char *who;
+	int r = prepare(a, /* anew */ false, err);
+
+	if (r >= 0)
+		r = make_client(a, KUBE_STREAM_STALL_SEC, &http, err);
+	if (r < 0)
+		return r;
+	who = kube_auth_header(a->auth);
+	*ret_who = who ? eb_xstrdup(who) : NULL;
+	*ret = http;
+	return 0;
 }
 
 /* ---- one call ---- */
