@@ -89,3 +89,19 @@ TEST(status, read_of_odd_json_never_fails)
 		CHECK_FAIL(thrown(404, bodies[i], &e), EB_E_NOT_FOUND, "", e);
 	}
 }
+
+TEST(status, unknown_field_of_an_apply_is_malformed_input)
+{
+	EB_CLEANUP(kube_status_release_p) struct kube_status s = { .code = 0 };
+	static const char body[] =
+		"{\"kind\":\"Status\",\"code\":500,\"message\":\"failed to create typed patch "
+		"object "
+		"(default/x; apps/v1, Kind=Deployment): .spec.replicaz: field not declared in "
+		"schema\"}";
+	struct eb_error *e = NULL;
+
+	kube_status_read(500, body, strlen(body), &s);
+	CHECK(s.is_status);
+	CHECK_FAIL(kube_status_throw(&s, &e), EB_E_FORMAT, ".spec.replicaz: field not declared", e);
+	CHECK_FAIL(thrown(500, "some page", &e), EB_E_NETWORK, "some page", e);
+}

@@ -308,7 +308,7 @@ static void conclude(const struct kube_api *a, struct kube_call *c)
 	if (status >= 300) {
 		kube_status_read(status, eb_buf_str(&c->call.refusal), c->call.refusal.len,
 				 &c->status);
-		if (c->get.result >= 0 || c->status.reason[0]) {
+		if (c->get.result >= 0 || c->status.is_status) {
 			eb_error_clear(&c->get.error);
 			c->result = kube_status_throw(&c->status, &c->error);
 			c->status.retry_after_usec = c->call.retry_after_usec;

@@ -76,7 +76,7 @@ void kube_status_from(unsigned int http_status, const json_t *j, struct kube_sta
 {
 	const json_t *code = json_object_get(j, "code");
 
-	*ret = (struct kube_status){ .code = http_status };
+	*ret = (struct kube_status){ .code = http_status, .is_status = true };
 	if (json_is_integer(code) && json_integer_value(code) >= 400 &&
 	    json_integer_value(code) < 600)
 		ret->code = (unsigned int)json_integer_value(code);
@@ -117,6 +117,9 @@ bool kube_status_is_field_conflict(const struct kube_status *s)
 
 static int code_of(const struct kube_status *s)
 {
+	/* Unknown fields of an apply are answered by 500 without a reason (1.35). */
+	if (s->code == 500 && strstr(s->message, "typed patch object"))
+		return EB_E_FORMAT;
 	switch (s->code) {
 	case 400:
 	case 406:

@@ -20,6 +20,7 @@ struct kube_cause {
 
 struct kube_status {
 	unsigned int code; /* HTTP */
+	bool is_status;	   /* it was a Status; else the message is the begin of what came */
 	char *reason;	   /* "NotFound", "Conflict"; "" when the body was no Status */
 	char *message;
 	char *kind, *name; /* of the object, "" = not said */
