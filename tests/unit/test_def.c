@@ -162,7 +162,7 @@ TEST(def, load_from_takes_over_what_is_not_said)
 	CHECK_STR(d->images[0].name, "nginx");
 	CHECK_STR(d->images[0].tag, "v1");
 	CHECK_STR(d->tool_dir, test_path("all"));
-	CHECK_STR(d->render.dir, test_path("all"));
+	CHECK(d->render.library == NULL);
 	CHECK_STR(json_string_value(json_object_get(d->annotations, "a")), "one");
 	CHECK_STR(json_string_value(json_object_get(d->annotations, "b")), "three");
 }

@@ -80,7 +80,7 @@ int bnd_def_read(const char *dir, struct bnd_def **ret, struct eb_error **err) E
 /* One definition from text, without looking at the disk: `from` is not followed. */
 int bnd_def_parse(const char *dir, const char *file, const char *text, size_t n,
 		  struct bnd_def **ret, struct eb_error **err) EB_MUST_CHECK;
-/* Put into d what its base says and it does not. */
+/* Put into d what its base says and it does not; not `render`, whose manifests want all images. */
 int bnd_def_inherit(struct bnd_def *d, struct eb_error **err) EB_MUST_CHECK;
 struct bnd_def *bnd_def_free(struct bnd_def *d);
 EB_DEFINE_CLEANUP(struct bnd_def *, bnd_def_free)

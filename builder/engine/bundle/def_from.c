@@ -92,10 +92,6 @@ int bnd_def_inherit(struct bnd_def *d, struct eb_error **err)
 		d->tool_dir = base->tool_dir;
 		d->tool_pos = base->tool_pos;
 	}
-	if (!d->render.library) {
-		d->render = base->render;
-		json_incref(d->render.profiles);
-	}
 	if (base->annotations) {
 		annotations = json_copy(base->annotations);
 		if (d->annotations)
