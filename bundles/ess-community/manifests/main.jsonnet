@@ -12,6 +12,7 @@ local components = [
   import 'components/matrix-rtc.libsonnet',
   import 'components/postgres.libsonnet',
   import 'components/redis.libsonnet',
+  import 'components/syn2mas.libsonnet',
   import 'components/synapse.libsonnet',
   import 'components/well-known.libsonnet',
 ];
