@@ -55,7 +55,17 @@
   hash(value):: std.md5(std.toString(value)),
   base64(text):: std.base64(std.encodeUTF8(text)),
 
-  json(value):: std.manifestJsonEx(value, '  ') + '\n',
+  // Not std.manifestJsonEx, which takes a tenth of a millisecond for each character of a text.
+  json(value)::
+    local write(value, indent) =
+      local inner = indent + '  ';
+      if std.isObject(value) && std.length(value) > 0 then
+        '{\n' + std.join(',\n', [inner + $.quote(pair[0]) + ': ' + write(pair[1], inner) for pair in $.pairs(value)]) + '\n' + indent + '}'
+      else if std.isArray(value) && std.length(value) > 0 then
+        '[\n' + std.join(',\n', [inner + write(one, inner) for one in value]) + '\n' + indent + ']'
+      else if std.isString(value) then $.quote(value)
+      else std.toString(value);
+    write(value, '') + '\n',
 
   // A text as JSON and YAML quote it. Most have nothing to escape, which the native writer tells by the length;
   // std.substr goes character by character.
