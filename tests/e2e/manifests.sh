@@ -8,4 +8,4 @@
 python3 -c 'import yaml' 2>/dev/null || skip_all "python3-yaml is not installed"
 [ -x "$ESS" ] || bail "$ESS is not built"
 cd "$ROOT" || exit 1
-ESS_BUNDLE=$ESS exec python3 tests/manifests/run.py ${MANIFESTS:+"$MANIFESTS"}
+ESS_BUNDLE=$ESS PYTHONDONTWRITEBYTECODE=1 exec python3 tests/manifests/run.py ${MANIFESTS:+"$MANIFESTS"}
