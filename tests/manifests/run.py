@@ -97,7 +97,7 @@ def settings(later, found):
 def main():
     names = sorted(file[:-5] for file in os.listdir(VALUES) if file.endswith(".yaml"))
     only = [name for name in names if name in sys.argv[1:]]
-    if sys.argv[1:] != ["all"]:
+    if sys.argv[1:] != ["all"] and not only:
         names = [name for name in names if not TWINS.search(name)]
     later = Later()
     for name in only or names:
