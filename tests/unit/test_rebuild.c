@@ -131,6 +131,30 @@ TEST(rebuild, bundle_comes_out_of_its_own_source)
 	release(&again);
 }
 
+TEST(rebuild, bundle_made_from_another_brings_both_definitions)
+{
+	EB_CLEANUP(eb_pool_free_p) struct eb_pool *pool = eb_pool_new(1);
+	EB_CLEANUP(bnd_close_p) struct bnd_bundle b = { 0 };
+	struct side made, again;
+	struct bnd_def *def;
+	struct eb_error *e = NULL;
+
+	write_source("a", "hello", "/bin/a");
+	CHECK_INT(mkdir(test_path("a/elsewhere/c"), 0755), 0);
+	write_file(test_path("a/elsewhere/c/bundle.yaml"), "name: c\nversion: 2\nfrom: b\n");
+	CHECK_OK(bnd_def_load(test_path("a/elsewhere/c"), &def, &e), e);
+	plan(&made, def, pool, -1);
+	CHECK_OK(bnd_plan_write(&made.plan, test_path("c.tar"), &e), e);
+	release(&made);
+	CHECK_OK(bnd_open(test_path("c.tar"), &b, &e), e);
+	CHECK_INT(mkdir(test_path("temp"), 0700), 0);
+	CHECK_OK(bnd_rebuild_load(&b, test_path("temp"), &def, &e), e);
+	CHECK_STR(def->base->file, test_path("temp/bundles/b/bundle.yaml"));
+	plan(&again, def, pool, -1);
+	CHECK_STR(again.plan.root.digest.text, b.root.digest.text);
+	release(&again);
+}
+
 TEST(rebuild, other_clock_is_read_from_the_bundle)
 {
 	EB_CLEANUP(eb_pool_free_p) struct eb_pool *pool = eb_pool_new(1);
