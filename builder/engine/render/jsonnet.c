@@ -96,26 +96,61 @@ static const struct rnd_file *resolve(const struct rnd_fileset *files, const cha
 	return f ? f : rnd_fileset_find(files, rel);
 }
 
-static char *import(void *ctx, const char *base, const char *rel, char **found_here, int *success)
+/* What `rel` means in a file of directory `base`: its text and *ret_found, or what is wrong (both
+ * of the machine's memory). */
+static char *import(const struct machine *m, const char *base, const char *rel, char **ret_found,
+		    bool *ret_ok)
 {
-	const struct machine *m = ctx;
 	const struct rnd_file *f = *rel == '/' ? NULL : resolve(m->files, base, rel);
 	autofree char *problem = NULL;
 
-	*success = f != NULL;
+	*ret_ok = true;
 	if (!f && strcmp(rel, CONTEXT) == 0) {
-		*success = 1;
-		*found_here = vm_string(m->vm, CONTEXT);
+		*ret_found = vm_string(m->vm, CONTEXT);
 		return vm_string(m->vm, m->ctx);
 	}
 	if (!f) {
+		*ret_ok = false;
 		problem = eb_xasprintf("import of '%s': the library has no such file; only what is "
 				       "in it can be imported",
 				       rel);
 		return vm_string(m->vm, problem);
 	}
-	*found_here = vm_string(m->vm, f->name);
+	*ret_found = vm_string(m->vm, f->name);
 	return vm_string(m->vm, f->text);
+}
+
+/* The callback's type changed in 0.19, the library's name did not. */
+static char *import_until_018(void *ctx, const char *base, const char *rel, char **found_here,
+			      int *success)
+{
+	bool ok;
+	char *text = import(ctx, base, rel, found_here, &ok);
+
+	*success = ok;
+	return text;
+}
+
+static int import_since_019(void *ctx, const char *base, const char *rel, char **found_here,
+			    char **buf, size_t *buflen)
+{
+	bool ok;
+
+	*buf = import(ctx, base, rel, found_here, &ok);
+	*buflen = strlen(*buf);
+	return !ok;
+}
+
+/* The header that this is built with need not be that of the library it runs with. */
+static JsonnetImportCallback *import_callback(void)
+{
+	struct eb_span rest = eb_span_str(jsonnet_version()), major, minor;
+	uint64_t n = 0;
+
+	if (eb_span_next(&rest, '.', &major) && eb_span_next(&rest, '.', &minor) &&
+	    eb_span_eq(major, "v0") && eb_parse_u64(minor, 1000, &n, NULL) >= 0 && n < 19)
+		return (JsonnetImportCallback *)(void (*)(void))import_until_018;
+	return (JsonnetImportCallback *)(void (*)(void))import_since_019;
 }
 
 static struct JsonnetJsonValue *native_sha256(void *ctx, const struct JsonnetJsonValue *const *argv,
@@ -218,7 +253,7 @@ static EB_NORETURN void child(const struct rnd_fileset *files, const struct rnd_
 	jsonnet_max_stack(m.vm, lim->stack);
 	jsonnet_max_trace(m.vm, 8);
 	jsonnet_gc_min_objects(m.vm, 100000);
-	jsonnet_import_callback(m.vm, import, &m);
+	jsonnet_import_callback(m.vm, import_callback(), &m);
 	jsonnet_native_callback(m.vm, "sha256", native_sha256, &m, params);
 	jsonnet_tla_code(m.vm, "ctx", "std.parseJson(importstr '" CONTEXT "')");
 	text = jsonnet_evaluate_snippet(m.vm, entry->name, entry->text, &failed);

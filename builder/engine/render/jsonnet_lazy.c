@@ -9,11 +9,12 @@
 	X(jsonnet_destroy) X(jsonnet_evaluate_snippet) X(jsonnet_gc_growth_trigger) \
 	X(jsonnet_gc_min_objects) X(jsonnet_import_callback) X(jsonnet_json_extract_string) \
 	X(jsonnet_json_make_string) X(jsonnet_make) X(jsonnet_max_stack) X(jsonnet_max_trace) \
-	X(jsonnet_native_callback) X(jsonnet_realloc) X(jsonnet_tla_code)
+	X(jsonnet_native_callback) X(jsonnet_realloc) X(jsonnet_tla_code) X(jsonnet_version)
 /* clang-format on */
 
 EB_LAZY_LIBRARY("libjsonnet.so.0")
 
+EB_LAZY_FORWARD(const char *, jsonnet_version, (void), (), "")
 /* Without the library there is no machine, so the others are never called then. */
 EB_LAZY_FORWARD(struct JsonnetVm *, jsonnet_make, (void), (), NULL)
 EB_LAZY_FORWARD_VOID(jsonnet_destroy, (struct JsonnetVm * vm), (vm))
