@@ -117,6 +117,11 @@ static int prune(struct run *m, struct eb_error **err)
 {
 	int r;
 
+	/* What takes the place of what goes must be there. */
+	if (!m->a->dry_run && mirror_count(&m->items, MIR_MISSING)) {
+		env_note(m->env, "not all was sent, so nothing is pruned");
+		return 0;
+	}
 	mir_prune_plan(m->list, &m->net, m->registry, &m->items, &m->state, &m->pruning);
 	mirror_report_pruning(m->env, &m->pruning, m->a->dry_run);
 	if (m->a->dry_run)

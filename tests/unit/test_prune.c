@@ -150,6 +150,32 @@ TEST(prune, by_digest_spares_what_other_tags_need)
 	CHECK(!has(&p, "1.0") && !has(&p, "1") && has(&p, platform));
 }
 
+/* Deleting a tag by its digest would take what the list asks for without one. */
+TEST(prune, by_digest_spares_what_is_wanted_by_digest)
+{
+	autofree char *list = NULL;
+	const char *wanted;
+	AUTOPRUNER(p);
+
+	fakereg_ways(x.to)->no_tag_delete = true;
+	wanted = mirror_image(&x, "a/b", "1.0", "one");
+	list = eb_xasprintf(LIST("tags: \"1.2\", digests: %s"), wanted);
+	CHECK_STR(prune(&p, LIST("tags: \"1.*\"")), "");
+	CHECK_STR(prune(&p, list), "kk");
+	CHECK_HAS(p.pruning.items[0].why, "by its digest");
+	CHECK(fakereg_manifest(x.to, "m/a/b", wanted) != NULL);
+}
+
+TEST(prune, leaves_other_places_of_the_same_registry)
+{
+	AUTOPRUNER(p);
+
+	prune(&p, LIST("tags: \"1.*\""));
+	CHECK_STR(prune(&p, "to: TO/test\nimages:\n- {from: FROM/a/b, tags: \"1.2\"}\n"), "");
+	CHECK(has(&p, "1.0") && has(&p, "1.1") && has(&p, "1.2"));
+	CHECK_STR(prune(&p, "to: TO/m/a\nimages:\n- {from: FROM/a/b, tags: \"1.2\"}\n"), "ppk");
+}
+
 TEST(prune, goes_on_past_sparse_indexes)
 {
 	AUTOPRUNER(p);

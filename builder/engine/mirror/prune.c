@@ -89,8 +89,26 @@ static bool has_failed(const struct mir_items *items, const struct mir_record *m
 	return false;
 }
 
-static void add_candidate(struct mir_pruning *p, const struct mir_state *s, size_t record,
-			  bool failed)
+/* No tag says that this is wanted. */
+static bool is_by_digest(const struct mir_items *items, const char *repo)
+{
+	for (size_t i = 0; i < items->n; i++)
+		if (items->items[i].repo && !items->items[i].to_tag &&
+		    strcmp(items->items[i].repo, repo) == 0)
+			return true;
+	return false;
+}
+
+/* One state may serve a list that was sent to several places. */
+static bool is_below(const char *repo, const char *prefix)
+{
+	size_t n = prefix ? strlen(prefix) : 0;
+
+	return n == 0 || (strncmp(repo, prefix, n) == 0 && (repo[n] == '/' || !repo[n]));
+}
+
+static void add_candidate(struct mir_pruning *p, const struct mir_items *items,
+			  const struct mir_state *s, size_t record, bool failed)
 {
 	const struct mir_record *m = &s->records[record];
 
@@ -100,6 +118,7 @@ static void add_candidate(struct mir_pruning *p, const struct mir_state *s, size
 				    version_of(m)),
 		.fate = failed ? MIR_KEPT : MIR_PRUNE,
 		.why = failed ? "something else of its source or repository failed" : NULL,
+		.by_digest = is_by_digest(items, m->repo),
 	};
 }
 
@@ -115,13 +134,13 @@ static void find_candidates(const struct mir_list *l, const struct mir_items *it
 	for (size_t i = 0; i < s->n; i++) {
 		const struct mir_record *m = &s->records[i];
 
-		if (strcmp(m->host, l->to.ref.host) != 0 ||
+		if (strcmp(m->host, l->to.ref.host) != 0 || !is_below(m->repo, l->to.ref.repo) ||
 		    mir_state_find(&wanted, m->host, m->repo, m->tag, &m->digest))
 			continue;
 		if (!last || strcmp(last->from, m->from) != 0 || strcmp(last->repo, m->repo) != 0)
 			last_failed = has_failed(items, m);
 		last = m;
-		add_candidate(p, s, i, last_failed);
+		add_candidate(p, items, s, i, last_failed);
 	}
 }
 
@@ -319,8 +338,17 @@ static int delete_digest(struct prune *x, const struct repo *repo, struct mir_pr
 	const struct mir_record *m = record_of(x, d);
 	struct eb_error *e = NULL;
 	bool needed = true;
-	int r = is_needed(x, repo, &m->digest, &needed, err);
+	int r;
 
+	/* What is wanted by digest is no tag's, so nothing that stays would tell. */
+	if (d->by_digest) {
+		d->fate = MIR_KEPT;
+		d->late = true;
+		d->why = "the list asks for something there by its digest, and this would go by "
+			 "digest too";
+		return 0;
+	}
+	r = is_needed(x, repo, &m->digest, &needed, err);
 	if (r < 0)
 		return r;
 	if (needed) {

@@ -20,7 +20,8 @@ struct mir_pruned {
 	char *ref;     /* "HOST/REPO:TAG", "HOST/REPO@DIGEST" */
 	enum mir_fate fate;
 	const char *why;
-	bool late; /* that it is kept was found out while deleting */
+	bool late;	/* that it is kept was found out while deleting */
+	bool by_digest; /* the list asks for something of its repository without a tag */
 	struct eb_error *error;
 };
 
