@@ -5,10 +5,11 @@
 . "$(dirname "$0")/lib-ctr.sh"
 need python3 skopeo docker-registry
 
-BUNDLE=$(realpath -m "${1:-$ROOT/out/quickstart.tar}")
+BUNDLE=$(realpath -m "${1:-$T/debian.tar}")
 ASK=$ROOT/tests/e2e/tools/ask.py
 [ -x "$ESS" ] || bail "no '$ESS'; run make"
-[ -e "$BUNDLE" ] || bail "no '$BUNDLE'; run make quickstart"
+export ESS_BUNDLE_CACHE=${ESS_BUNDLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ess-bundle}
+[ -n "${1:-}" ] || check "the bundle is built" "$ESS" build "$ROOT/bundles/debian" -o "$BUNDLE" || bail "no bundle" "$OUT"
 LAYOUT=$T/layout
 export HOME=$T DOCKER_CONFIG=$T TMPDIR=$T
 
@@ -158,7 +159,7 @@ test_containerd() {
 # --- the same images with gzip layers, for readers that know nothing else ---
 test_gzip() {
 	local name ref digest
-	if ! check "the bundle can be built with gzip layers" "$ESS" build "$ROOT/bundles/quickstart" --compress gzip -o "$T/gzip.tar"; then
+	if ! check "the bundle can be built with gzip layers" "$ESS" build "$ROOT/bundles/debian" --compress gzip -o "$T/gzip.tar"; then
 		return
 	fi
 	"$ESS" inspect "$T/gzip.tar" --json >"$T/inspect-gzip.json"

@@ -18,19 +18,23 @@ static int parse(const char *const *argv, struct tool_args *a, struct eb_error *
 
 TEST(args, parse_takes_one_dash_or_two_and_equals_or_blank)
 {
+	/* The results point into these. */
+	static const char *const both[] = { "-output", "o", "--keys=a,b", "f", "-output", NULL };
+	static const char *const odd[] = { "--output", "-", "--", "-f", NULL };
+	static const char *const equals[] = { "-output=a=b", "-", NULL };
 	struct tool_args a;
 	struct eb_error *e = NULL;
 
-	CHECK_OK(parse(ARGV("-output", "o", "--keys=a,b", "f", "-output"), &a, &e), e);
+	CHECK_OK(parse(both, &a, &e), e);
 	CHECK_STR(a.values[0], "o");
 	CHECK_STR(a.values[1], "a,b");
 	CHECK_INT(a.n_operands, 2);
 	CHECK_STR(a.operands[1], "-output");
-	CHECK_OK(parse(ARGV("--output", "-", "--", "-f"), &a, &e), e);
+	CHECK_OK(parse(odd, &a, &e), e);
 	CHECK_STR(a.values[0], "-");
 	CHECK(!a.values[1]);
 	CHECK_STR(a.operands[0], "-f");
-	CHECK_OK(parse(ARGV("-output=a=b", "-"), &a, &e), e);
+	CHECK_OK(parse(equals, &a, &e), e);
 	CHECK_STR(a.values[0], "a=b");
 	CHECK_STR(a.operands[0], "-");
 }
