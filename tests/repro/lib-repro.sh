@@ -34,7 +34,8 @@ make_pool() {
 		for lock in locks:
 		    for line in open(lock):
 		        field = dict(re.findall(r'(\w+): "?([^",}]+)', line))
-		        if 'path' not in field or 'sha256' not in field or (arch and field.get('arch') != arch):
+		        # A path that is absolute is one in the image: of a file that is no package.
+		        if field.get('path', '/').startswith('/') or 'sha256' not in field or (arch and field.get('arch') != arch):
 		            continue
 		        source = os.path.join(cache, 'sources/sha256', field['sha256'])
 		        to = os.path.join(pool, field['path'])
