@@ -64,7 +64,7 @@ TEST(schema, wrong_values_are_told_with_path_and_expectation)
 		const char *schema, *values, *part;
 	} bad[] = {
 		{ "{\"properties\":{\"a\":{\"type\":\"integer\"}}}", "{\"a\":\"x\"}",
-		  "a: expected a whole number, found the text 'x'" },
+		  "a: expected a whole number, found text of 1 characters" },
 		{ "{\"properties\":{\"a\":{\"type\":[\"string\",\"null\"]}}}", "{\"a\":[]}",
 		  "a: expected text or nothing (null), found a list" },
 		{ "{\"properties\":{\"a\":{\"enum\":[\"x\",\"y\"]}}}", "{\"a\":\"z\"}",
@@ -78,9 +78,9 @@ TEST(schema, wrong_values_are_told_with_path_and_expectation)
 		{ "{\"properties\":{\"a\":{\"minLength\":2}}}", "{\"a\":\"\\u00e9\"}",
 		  "at least 2 characters, found 1" },
 		{ "{\"properties\":{\"a\":{\"pattern\":\"^[a-z]+$\"}}}", "{\"a\":\"A\"}",
-		  "'A' does not match ^[a-z]+$" },
+		  "text of 1 characters does not match ^[a-z]+$" },
 		{ "{\"properties\":{\"a\":{\"items\":{\"type\":\"string\"}}}}", "{\"a\":[\"x\",1]}",
-		  "a[1]: expected text, found the number 1" },
+		  "a[1]: expected text, found a number" },
 		{ "{\"properties\":{\"a\":{\"maxItems\":1}}}", "{\"a\":[1,2]}",
 		  "at most 1 items, found 2" },
 		{ "{\"properties\":{\"a\":{\"uniqueItems\":true}}}", "{\"a\":[1,2,1]}",
@@ -112,6 +112,27 @@ TEST(schema, wrong_values_are_told_with_path_and_expectation)
 
 	for (size_t i = 0; i < EB_ARRAY_LEN(bad); i++)
 		CHECK_FAIL(validate(bad[i].schema, bad[i].values, &e), EB_E_FORMAT, bad[i].part, e);
+}
+
+TEST(schema, values_that_may_be_secrets_are_not_shown)
+{
+	static const struct {
+		const char *schema, *values;
+	} bad[] = {
+		{ "{\"properties\":{\"a\":{\"type\":\"object\"}}}", "{\"a\":\"73577357\"}" },
+		{ "{\"properties\":{\"a\":{\"type\":\"string\"}}}", "{\"a\":73577357}" },
+		{ "{\"properties\":{\"a\":{\"type\":[\"string\",\"null\"]}}}",
+		  "{\"a\":73577357.5}" },
+		{ "{\"properties\":{\"a\":{\"pattern\":\"^[a-z]+$\"}}}", "{\"a\":\"73577357\"}" },
+		{ "{\"properties\":{\"a\":{\"maxLength\":3}}}", "{\"a\":\"73577357\"}" },
+	};
+
+	for (size_t i = 0; i < EB_ARRAY_LEN(bad); i++) {
+		autoerror struct eb_error *e = NULL;
+
+		CHECK_INT(validate(bad[i].schema, bad[i].values, &e), -EB_E_FORMAT);
+		CHECK(e && !strstr(e->message, "7357"));
+	}
 }
 
 TEST(schema, right_values_pass)

@@ -92,10 +92,28 @@ TEST(values, malformed_settings_are_refused)
 
 	rnd_values_init(&v);
 	for (size_t i = 0; i < EB_ARRAY_LEN(bad); i++)
-		CHECK_FAIL(rnd_values_set(&v, bad[i], RND_SET_TYPED, &e), EB_E_USAGE, bad[i], e);
+		CHECK_FAIL(rnd_values_set(&v, bad[i], RND_SET_TYPED, &e), EB_E_USAGE,
+			   ", at character ", e);
 	CHECK_FAIL(rnd_values_set(&v, "a\xca=1", RND_SET_TYPED, &e), EB_E_USAGE, "not UTF-8", e);
 	CHECK_FAIL(rnd_values_set_text(&v, "a", "\xff", &e), EB_E_USAGE, "not UTF-8", e);
 	CHECK_FAIL(rnd_values_set_text(&v, "a,b", "x", &e), EB_E_USAGE, "end of the key", e);
+}
+
+TEST(values, malformed_settings_are_named_without_their_values)
+{
+	static const char *const bad[] = { "a={s3cret", "a={1}s3cret", "a=1,b[x]=s3cret",
+					   "a=x,=s3cret", "a=s3,s3cret" };
+	EB_CLEANUP(rnd_values_release_p) struct rnd_values v = { .tree = NULL };
+	struct eb_error *e = NULL;
+
+	rnd_values_init(&v);
+	for (size_t i = 0; i < EB_ARRAY_LEN(bad); i++) {
+		CHECK_INT(rnd_values_set(&v, bad[i], RND_SET_TYPED, &e), -EB_E_USAGE);
+		CHECK(e && !strstr(e->message, "s3"));
+		CHECK_HAS(e ? e->message : "", "setting 'a', at character ");
+		eb_error_clear(&e);
+	}
+	CHECK_FAIL(rnd_values_set_text(&v, "a,b", "x", &e), EB_E_USAGE, "setting 'a,b', at", e);
 }
 
 TEST(values, broken_file_changes_nothing)

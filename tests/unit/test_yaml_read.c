@@ -55,7 +55,7 @@ TEST(yaml_read, anchors_and_merge_keys_are_copied)
 {
 	CHECK_READS("a: &x {p: 1, q: 2}\nb: *x\nc: {<<: *x, q: 3}",
 		    "{\"a\":{\"p\":1,\"q\":2},\"b\":{\"p\":1,\"q\":2},\"c\":{\"p\":1,\"q\":3}}");
-	check_refused("a: *nothing", EB_E_FORMAT, "v.yaml:1:4: alias '*nothing' has no anchor");
+	check_refused("a: *nothing", EB_E_FORMAT, "v.yaml:1:4: an alias ('*') has no anchor");
 	check_refused("a: &x [*x]", EB_E_FORMAT, "no anchor before it");
 	check_refused("a: {<<: 5}", EB_E_FORMAT, "'<<' takes an alias");
 }
@@ -88,8 +88,8 @@ TEST(yaml_read, mistakes_are_named_with_their_place)
 	check_refused("- a\n", EB_E_FORMAT,
 		      "v.yaml:1:1: expected keys with values, found an array");
 	check_refused("a: 1\n---\nb: 2\n", EB_E_FORMAT, "v.yaml:2:1: a second document");
-	check_refused("a: !!str 1\n", EB_E_FORMAT, "tags are not allowed");
-	check_refused("a: .inf\n", EB_E_FORMAT, "'.inf' is no number that can be used");
+	check_refused("a: !!str 1\n", EB_E_FORMAT, "v.yaml:1:4: a tag ('!'): tags are not allowed");
+	check_refused("a: .inf\n", EB_E_FORMAT, "v.yaml:1:4: this is no number that can be used");
 	check_refused("a: [1\n", EB_E_FORMAT, "not YAML");
 	check_refused("a: \"\\0\"\n", EB_E_FORMAT, "NUL");
 	check_refused("a: b\xff\n", EB_E_FORMAT, "not UTF-8");

@@ -37,9 +37,20 @@ static int fail(struct checker *c, struct eb_error **err, const char *fmt, ...)
 			shown);
 }
 
-/* "the text 'x'", "the number 5", "a list" (heap) */
-static char *describe(const json_t *v)
+static size_t characters(const char *text)
 {
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* "text of 9 characters", "a number", "a list" (heap). Any text or number may be a secret, and
+ * messages end in logs: they are shown only where the node has a fixed choice. */
+static char *describe(const json_t *node, const json_t *v)
+{
+	bool shown = json_object_get(node, "enum") || json_object_get(node, "const");
 	autofree char *text = NULL;
 
 	if (json_is_object(v))
@@ -48,6 +59,10 @@ static char *describe(const json_t *v)
 		return eb_xstrdup("a list");
 	if (json_is_null(v))
 		return eb_xstrdup("nothing (null)");
+	if (json_is_string(v) && !shown)
+		return eb_xasprintf("text of %zu characters", characters(json_string_value(v)));
+	if (json_is_number(v) && !shown)
+		return eb_xstrdup(json_is_integer(v) ? "a number" : "a number with a fraction");
 	text = json_is_string(v) ? eb_xstrdup(json_string_value(v)) : eb_json_canonical(v, NULL);
 	if (json_is_string(v))
 		return eb_xasprintf("the text '%.*s'", SHOWN_BYTES, text);
@@ -107,7 +122,7 @@ static int check_type(struct checker *c, const json_t *node, const json_t *v, st
 	}
 	if (json_is_string(type))
 		eb_buf_adds(&want, type_text(json_string_value(type)));
-	found = describe(v);
+	found = describe(node, v);
 	return fail(c, err, "expected %s, found %s", eb_buf_str(&want), found);
 }
 
@@ -124,7 +139,7 @@ static int check_choice(struct checker *c, const json_t *node, const json_t *v,
 	if (only && !json_equal(only, v)) {
 		autofree char *text = eb_json_canonical(only, NULL);
 
-		found = describe(v);
+		found = describe(node, v);
 		return fail(c, err, "expected %s, found %s", text, found);
 	}
 	if (!choices)
@@ -137,7 +152,7 @@ static int check_choice(struct checker *c, const json_t *node, const json_t *v,
 			return 0;
 		eb_buf_addf(&want, "%s%s", i ? ", " : "", text);
 	}
-	found = describe(v);
+	found = describe(node, v);
 	return fail(c, err, "expected one of %s; found %s", eb_buf_str(&want), found);
 }
 
@@ -164,15 +179,6 @@ static int check_number(struct checker *c, const json_t *node, const json_t *v,
 			return fail(c, err, "expected %s %g, found %g", bounds[i].text, b, x);
 	}
 	return 0;
-}
-
-static size_t characters(const char *text)
-{
-	size_t n = 0;
-
-	for (; *text; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
-	return n;
 }
 
 /* The value of a keyword that counts something: 0 and SIZE_MAX when it is missing. */
@@ -220,7 +226,7 @@ static int check_text(struct checker *c, const json_t *node, const json_t *v, st
 	}
 	if (matches)
 		return 0;
-	return fail(c, err, "'%.*s' does not match %s", SHOWN_BYTES, text, pattern);
+	return fail(c, err, "text of %zu characters does not match %s", characters(text), pattern);
 }
 
 static int check_list(struct checker *c, const json_t *node, const json_t *v, struct eb_error **err)

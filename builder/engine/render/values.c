@@ -58,9 +58,12 @@ struct setter {
 	enum rnd_set_kind kind;
 };
 
+/* What follows "=" may be a secret and is not shown. */
 static int throw_set(const struct setter *s, struct eb_error **err, const char *what)
 {
-	int r = eb_throw(err, EB_E_USAGE, "setting '%.200s', at character %zu: %s", s->expression,
+	size_t n = strcspn(s->expression, "=");
+	int r = eb_throw(err, EB_E_USAGE, "setting '%.*s', at character %zu: %s",
+			 (int)(n < 200 ? n : 200), s->expression,
 			 (size_t)(s->p - s->expression) + 1, what);
 
 	return eb_hint(err, r, "write key=value, with '\\' before a '.' or ',' that belongs to it");
