@@ -1,5 +1,6 @@
 #include "render/output.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -51,6 +52,34 @@ TEST(output, split_writes_a_file_each_and_refuses_others)
 	CHECK_OK(rnd_write_split(&o, dir, &e), e);
 	CHECK_OK(eb_file_write(old, "x", 1, 0644, &e), e);
 	CHECK_FAIL(rnd_write_split(&o, dir, &e), EB_E_CONFLICT, "0009-secret-s.yaml", e);
+}
+
+static unsigned int mode_of(const char *dir, const char *name)
+{
+	autofree char *path = eb_xasprintf("%s/%s", dir, name);
+	struct stat st = { 0 };
+
+	CHECK_INT(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+TEST(output, files_with_secrets_are_for_their_owner)
+{
+	static const char text[] =
+		"[{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\"}},"
+		"{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"s\"}}]";
+	EB_CLEANUP(rnd_objects_release_p) struct rnd_objects o = { 0 };
+	autofree char *dir = eb_xasprintf("%s/out", test_dir());
+	mode_t old = umask(022);
+	struct eb_error *e = NULL;
+	autojson json_t *j = NULL;
+
+	CHECK_OK(eb_json_parse(text, strlen(text), 10000, &j, &e), e);
+	CHECK_OK(rnd_objects_collect(j, "ns", &o, &e), e);
+	CHECK_OK(rnd_write_split(&o, dir, &e), e);
+	umask(old);
+	CHECK_INT(mode_of(dir, "0001-secret-s.yaml"), 0600);
+	CHECK_INT(mode_of(dir, "0002-configmap-a.yaml"), 0644);
 }
 
 TEST(output, hooks_are_marked_for_argocd)

@@ -88,6 +88,7 @@ static int write_file(const struct rnd_object *o, const struct eb_dir *dir, cons
 {
 	EB_AUTOBUF(plain, RND_OUTPUT_MAX_BYTES);
 	EB_AUTOBUF(out, RND_OUTPUT_MAX_BYTES);
+	bool secret = strcmp(o->kind, "Secret") == 0;
 	int r;
 
 	rnd_yaml_write(o->json, &plain);
@@ -99,7 +100,9 @@ static int write_file(const struct rnd_object *o, const struct eb_dir *dir, cons
 	else
 		eb_buf_add(&out, plain.data, plain.len);
 	r = eb_buf_check(&out, name, err);
-	return r < 0 ? r : eb_dir_write(dir, name, eb_buf_str(&out), out.len, 0644, err);
+	return r < 0 ? r
+		     : eb_dir_write(dir, name, eb_buf_str(&out), out.len, secret ? 0600 : 0644,
+				    err);
 }
 
 int rnd_write_files(const struct rnd_objects *o, const struct eb_dir *dir, bool escape,
