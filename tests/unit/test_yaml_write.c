@@ -40,6 +40,16 @@ TEST(yaml_write, text_is_quoted_where_it_could_be_something_else)
 		     "- \"1_0\"\n- \".5\"\n- \"null\"\n- \"=\"\n- \"<<\"\n");
 }
 
+TEST(yaml_write, text_like_a_number_too_large_is_quoted)
+{
+	autofree char *y = write_json("[\"0xffffffffffffffff\",\"0o7777777777777777777777\","
+				      "\"-0b1\",\"+0XFFFFFFFFFFFFFFFFFF\","
+				      "\"x0\"]");
+
+	CHECK_STR(y, "- \"0xffffffffffffffff\"\n- \"0o7777777777777777777777\"\n- \"-0b1\"\n"
+		     "- \"+0XFFFFFFFFFFFFFFFFFF\"\n- x0\n");
+}
+
 TEST(yaml_write, lines_become_a_block)
 {
 	autofree char *y = write_json(

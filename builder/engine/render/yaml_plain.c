@@ -141,6 +141,13 @@ static bool is_date_or_time(const char *s)
 	return *s >= '0' && *s <= '9' && strspn(s, "0123456789-+:._TtZz ") == strlen(s);
 }
 
+/* Whatever follows: numbers too large for us may be numbers for other readers. */
+static bool begins_based(const char *s)
+{
+	s += *s == '-' || *s == '+';
+	return s[0] == '0' && s[1] && strchr("xXoObB", s[1]);
+}
+
 bool rnd_yaml_is_special(const char *text)
 {
 	json_t *j = rnd_yaml_plain(text);
@@ -148,5 +155,5 @@ bool rnd_yaml_is_special(const char *text)
 
 	json_decref(j);
 	return !is_text || strcmp(text, "<<") == 0 || strcmp(text, "=") == 0 ||
-	       is_date_or_time(text) || is_decimal(text);
+	       is_date_or_time(text) || is_decimal(text) || begins_based(text);
 }
