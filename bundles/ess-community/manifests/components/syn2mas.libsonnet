@@ -40,7 +40,8 @@ function(ctx)
       {
         apiGroups: ['apps'],
         resources: ['statefulsets'],
-        resourceNames: [l.name(l.synapseName(kind)) for kind in [null] + l.enabledWorkers],
+        // Of all kinds: a worker that these values turn off may still run, and is stopped as well.
+        resourceNames: [l.name(l.synapseName(kind)) for kind in [null] + std.objectFields(l.synapseKinds)],
         verbs: ['get', 'update'],
       },
     ], before),
@@ -48,7 +49,7 @@ function(ctx)
       hook: phase,
       weight: 0,
       backoffLimit: 0,
-      token: true,
+      token: !rehearsal,
       images: ['matrix-authentication-service-debug', 'ess-tools'],
       initContainers: [
         l.container(c, {
