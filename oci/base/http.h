@@ -13,6 +13,7 @@ struct eb_http_options {
 	const char *user_agent;
 	const char *ca_file;	     /* extra trust anchors, NULL = the system's */
 	const char *ca_pem;	     /* the same as text; instead of ca_file */
+	bool only_ca_pem;	     /* trust nothing beside ca_pem, not even the system's */
 	const char *client_cert;     /* PEM file for mutual TLS, NULL = none */
 	const char *client_key;	     /* its key, NULL = in client_cert */
 	const char *client_cert_pem; /* the same as text, with client_key_pem */

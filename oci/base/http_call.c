@@ -215,6 +215,12 @@ CURLcode http_call_tls(struct http_xfer *x, const struct eb_http_options *o)
 		rc = curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &ca);
 	else if (o->ca_file)
 		rc = curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
+	/* The text is in place of the system's file; the system's directory would stay. A TLS
+	 * library that cannot do this looks into none. */
+	if (rc == CURLE_OK && o->ca_pem && o->only_ca_pem) {
+		rc = curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+		rc = rc == CURLE_NOT_BUILT_IN ? CURLE_OK : rc;
+	}
 	if (rc != CURLE_OK || !is_at_home(x))
 		return rc;
 	if (o->insecure) {

@@ -61,6 +61,7 @@ static int make_client(const struct kube_api *a, unsigned int stall_sec, struct 
 	struct eb_http_options h = {
 		.user_agent = a->o.user_agent,
 		.ca_pem = a->c->ca_pem,
+		.only_ca_pem = true, /* as other clients of clusters do */
 		.client_cert_pem = kube_auth_cert(a->auth),
 		.client_key_pem = kube_auth_key(a->auth),
 		.connect_to = a->connect_to,
