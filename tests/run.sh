@@ -18,6 +18,8 @@ set -uo pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 cd "$ROOT" || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+# For every make below, whoever calls it: with other flags all is built anew, and parts run beside each other.
+[ -z "${CI:-}" ] || export WERROR=1
 LOGS=out/test-logs
 JOBS=$(nproc 2>/dev/null || echo 1)
 LANES=${LANES:-$((JOBS > 1 ? 2 : 1))}
@@ -38,7 +40,7 @@ parts() {
 	done
 }
 
-build() { make --no-print-directory -j "$JOBS" ${CI:+WERROR=1} "$@"; }
+build() { make --no-print-directory -j "$JOBS" "$@"; }
 
 run_part() {
 	case $1 in
